@@ -1,0 +1,23 @@
+//! The vocabulary that every room shares: digests, media types, references, secrets, events, time and the
+//! names of environment variables.
+//!
+//! Nothing here does I/O. A value of one of these types has been checked when it was made, so no later stage
+//! checks it again.
+
+pub mod clock;
+pub mod digest;
+pub mod env;
+pub mod event;
+pub mod human;
+pub mod media_type;
+pub mod reference;
+pub mod secret;
+pub mod suggest;
+
+pub use clock::{Clock, Timestamp};
+pub use digest::{BlobDigest, DiffId, Hasher, ManifestDigest, ParseDigestError};
+pub use env::Env;
+pub use event::{Event, Reporter};
+pub use media_type::MediaType;
+pub use reference::{Reference, RegistryHost, RepositoryName, Tag};
+pub use secret::Secret;

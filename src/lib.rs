@@ -1,0 +1,11 @@
+//! Builds a container image from a directory, without a daemon, and pushes it to Amazon ECR.
+//!
+//! Each module is one stage, and data goes one way through them:
+//! `base` < `spec` < `tree` < `layer` < `image` < `auth` < `registry` < `build` < `publish` < `ci` < `cli`.
+//! `emulator`, an ECR on loopback, stands apart on `base` and `image` alone. `tests/architecture.rs` holds the
+//! code to that.
+
+pub mod base;
+pub mod image;
+pub mod spec;
+pub mod tree;
