@@ -3,81 +3,9 @@
 //! Source: <https://github.com/opencontainers/image-spec/blob/main/config.md>. Keys that this program does not
 //! know are kept, so that a config that passes through loses nothing.
 
-use crate::base::DiffId;
+use crate::base::{DiffId, Platform};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
-
-/// An operating system and a processor architecture: `linux/amd64`, `linux/arm/v7`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Platform {
-    /// As Go's `GOARCH` names it.
-    pub architecture: String,
-    /// As Go's `GOOS` names it.
-    pub os: String,
-    /// `v7` of `arm/v7`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variant: Option<String>,
-    /// Windows only.
-    #[serde(rename = "os.version", default, skip_serializing_if = "Option::is_none")]
-    pub os_version: Option<String>,
-}
-
-/// Why a text is not a platform.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a platform: write OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as `linux/amd64`")]
-pub struct ParsePlatformError(String);
-
-impl Platform {
-    /// Linux on the architecture that this program runs on.
-    pub fn host() -> Self {
-        let architecture = match std::env::consts::ARCH {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            "x86" => "386",
-            "powerpc64" => "ppc64le",
-            other => other,
-        };
-        Self { architecture: architecture.into(), os: "linux".into(), variant: None, os_version: None }
-    }
-}
-
-impl FromStr for Platform {
-    type Err = ParsePlatformError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let legal = |part: &&str| {
-            !part.is_empty()
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
-        };
-        let parts: Vec<&str> = text.split('/').collect();
-        match parts.as_slice() {
-            [os, architecture, variant @ ..] if variant.len() <= 1 && parts.iter().all(legal) => Ok(Self {
-                // The names that people use for what Go calls otherwise.
-                architecture: match *architecture {
-                    "x86_64" | "x86-64" => "amd64".into(),
-                    "aarch64" => "arm64".into(),
-                    other => other.into(),
-                },
-                os: (*os).into(),
-                // arm64's only variant is v8, and it is left out by convention.
-                variant: variant
-                    .first()
-                    .filter(|v| !(**v == "v8" && parts[1].contains("64")))
-                    .map(|v| (*v).into()),
-                os_version: None,
-            }),
-            _ => Err(ParsePlatformError(text.into())),
-        }
-    }
-}
-
-impl fmt::Display for Platform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
-    }
-}
 
 /// The whole config document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,21 +112,6 @@ pub struct Empty {}
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn platforms() {
-        for (text, shown) in [
-            ("linux/amd64", "linux/amd64"),
-            ("linux/x86_64", "linux/amd64"),
-            ("linux/arm/v7", "linux/arm/v7"),
-            ("linux/arm64/v8", "linux/arm64"),
-        ] {
-            assert_eq!(text.parse::<Platform>().unwrap().to_string(), shown);
-        }
-        for bad in ["", "linux", "linux/", "linux/arm/v7/x", "linux amd64"] {
-            assert!(bad.parse::<Platform>().is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn keeps_what_it_does_not_know() {

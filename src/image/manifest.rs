@@ -3,8 +3,7 @@
 //! Source: <https://github.com/opencontainers/image-spec/blob/main/manifest.md>, `image-index.md` and
 //! `descriptor.md` beside it.
 
-use crate::base::{BlobDigest, ManifestDigest, MediaType};
-use crate::image::config::Platform;
+use crate::base::{BlobDigest, ManifestDigest, MediaType, Platform};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

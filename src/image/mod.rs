@@ -7,5 +7,5 @@
 pub mod config;
 pub mod manifest;
 
-pub use config::{Config, History, ImageConfig, Platform, RootFs};
+pub use config::{Config, History, ImageConfig, RootFs};
 pub use manifest::{Descriptor, Document, Index, Manifest};

@@ -1,7 +1,6 @@
 //! The plan: everything that decides what the image will be, checked and complete.
 
-use crate::base::Reference;
-use crate::image::Platform;
+use crate::base::{Platform, Reference};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
