@@ -5,7 +5,15 @@
 //! `emulator`, an ECR on loopback, stands apart on `base` and `image` alone. `tests/architecture.rs` holds the
 //! code to that.
 
+pub mod auth;
 pub mod base;
+pub mod build;
+pub mod ci;
+pub mod cli;
+pub mod emulator;
 pub mod image;
+pub mod layer;
+pub mod publish;
+pub mod registry;
 pub mod spec;
 pub mod tree;

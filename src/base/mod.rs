@@ -4,10 +4,12 @@
 //! Nothing here does I/O. A value of one of these types has been checked when it was made, so no later stage
 //! checks it again.
 
+pub mod backoff;
 pub mod clock;
 pub mod digest;
 pub mod env;
 pub mod event;
+pub mod failure;
 pub mod human;
 pub mod media_type;
 pub mod platform;
@@ -15,10 +17,12 @@ pub mod reference;
 pub mod secret;
 pub mod suggest;
 
+pub use backoff::Backoff;
 pub use clock::{Clock, Timestamp};
 pub use digest::{BlobDigest, DiffId, Hasher, ManifestDigest, ParseDigestError};
 pub use env::Env;
 pub use event::{Event, Reporter};
+pub use failure::{Failure, Kind};
 pub use media_type::MediaType;
 pub use platform::Platform;
 pub use reference::{Reference, RegistryHost, RepositoryName, Tag};

@@ -232,6 +232,19 @@ fn private_ecr(host: &str) -> Option<(&str, &str)> {
     (!region.is_empty() && region.bytes().all(legal)).then_some((account, region))
 }
 
+/// The host of the private registry of `account` in `region`
+/// (<https://docs.aws.amazon.com/general/latest/gr/ecr.html>).
+pub fn private_host(account: &str, region: &str) -> String {
+    let suffix = match region.split('-').next().unwrap_or_default() {
+        "cn" => "amazonaws.com.cn",
+        "eusc" => "amazonaws.eu",
+        "us" if region.starts_with("us-iso-") => "c2s.ic.gov",
+        "us" if region.starts_with("us-isob-") => "sc2s.sgov.gov",
+        _ => "amazonaws.com",
+    };
+    format!("{account}.dkr.ecr.{region}.{suffix}")
+}
+
 /// A reference to an image, or to a repository if it has neither tag nor digest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference {
@@ -239,7 +252,7 @@ pub struct Reference {
     pub host: Option<RegistryHost>,
     /// The repository within the registry.
     pub repository: RepositoryName,
-    /// The tag, if one is given. `latest` is never assumed.
+    /// The tag, if one is given.
     pub tag: Option<Tag>,
     /// The digest, if one is given.
     pub digest: Option<ManifestDigest>,

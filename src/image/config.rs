@@ -78,6 +78,7 @@ pub struct Config {
     pub user: Option<String>,
     /// Ports: `8080/tcp`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[expect(clippy::zero_sized_map_values, reason = "a set, as Go writes it in JSON")]
     pub exposed_ports: BTreeMap<String, Empty>,
     /// Environment, `NAME=value`, in the order of the input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -90,6 +91,7 @@ pub struct Config {
     pub cmd: Option<Vec<String>>,
     /// Mount points.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[expect(clippy::zero_sized_map_values, reason = "a set, as Go writes it in JSON")]
     pub volumes: BTreeMap<String, Empty>,
     /// The working directory, absolute.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,8 +4,20 @@
 //! Nothing here talks to the network. Documents keep the exact bytes that are hashed: a digest is always one
 //! of bytes, never of a value that could be written in two ways.
 
+mod archive;
+pub mod blob;
 pub mod config;
+pub mod layout;
 pub mod manifest;
+pub mod open;
+pub mod validate;
 
+pub use blob::{BlobReader, BlobSource, Blobs, MemoryBlob, Verified};
 pub use config::{Config, History, ImageConfig, RootFs};
+pub use layout::{BlobWriter, Form, LayoutWriter, Root, WriteLayoutError};
 pub use manifest::{Descriptor, Document, Index, Manifest};
+pub use open::{Image, Layout, LayoutBlob, OpenError};
+pub use validate::{Report, Violation, validate};
+
+#[cfg(test)]
+mod tests;

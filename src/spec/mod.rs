@@ -3,6 +3,20 @@
 //! Parsers are pure functions over text. Nothing here touches the disk or the network; `build/` does what the
 //! plan says.
 
+mod glob;
+pub mod ignore;
+pub mod kind;
 pub mod plan;
+pub mod problem;
+pub mod yaml;
 
-pub use plan::{ImageSettings, LayerPlan, Modes, Owner, Plan, RepositorySettings};
+pub use ignore::{PatternError, Patterns};
+pub use kind::{Kind, kind};
+pub use plan::{Encryption, ImageSettings, LayerPlan, Modes, Owner, Plan, RepositorySettings};
+pub use problem::{Problem, SpecError};
+
+/// The plan for a directory without any instructions: all of it goes to `dest`, which is then also the working
+/// directory.
+pub fn directory(dest: &str) -> Plan {
+    Plan::directory(dest)
+}

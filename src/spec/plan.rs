@@ -19,6 +19,29 @@ pub struct Plan {
     pub repository: RepositorySettings,
 }
 
+impl Plan {
+    /// The plan for a directory without any instructions: all of it goes to `dest`, which is then also the
+    /// working directory.
+    pub fn directory(dest: &str) -> Self {
+        let dest = format!("/{}", dest.trim_matches('/'));
+        Self {
+            base: None,
+            platforms: Vec::new(),
+            layers: vec![LayerPlan {
+                name: "context".into(),
+                from: ".".into(),
+                to: dest.clone(),
+                include: Vec::new(),
+                exclude: Vec::new(),
+                owner: Owner::default(),
+                modes: Modes::default(),
+            }],
+            config: ImageSettings { workdir: Some(dest), ..ImageSettings::default() },
+            repository: RepositorySettings::default(),
+        }
+    }
+}
+
 /// One layer: a part of the context, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerPlan {

@@ -6,9 +6,13 @@
 
 pub mod file;
 pub mod path;
+pub mod read;
+mod resolve;
+pub mod text;
 
 pub use file::{Content, File, FileError};
 pub use path::TreePath;
+pub use read::{ReadError, ReadRequest, Warning, read};
 
 use std::collections::BTreeMap;
 use std::collections::btree_map;

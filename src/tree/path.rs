@@ -65,6 +65,15 @@ impl TreePath {
         Some(Self(self.0[..end].into()))
     }
 
+    /// The entry `name`, a single name that a file system gave, below this one.
+    pub(super) fn child(&self, name: &[u8]) -> Self {
+        let mut path = Vec::with_capacity(self.0.len() + 1 + name.len());
+        path.extend_from_slice(&self.0);
+        path.push(b'/');
+        path.extend_from_slice(name);
+        Self(path.into())
+    }
+
     /// The entry `name`, which may have several components, below this one.
     pub fn join(&self, name: &[u8]) -> Result<Self, TreePathError> {
         Self::new(&[&*self.0, b"/", name].concat())

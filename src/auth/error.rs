@@ -1,0 +1,194 @@
+//! Why we are nobody for AWS.
+
+use crate::auth::claims::Claims;
+use crate::base::{Failure, Kind};
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Obtaining credentials failed. No variant holds a token or a key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The CI's token endpoint could not be used.
+    #[error("asking {service} for an OIDC token at {url}")]
+    TokenRequest {
+        /// Whose endpoint.
+        service: &'static str,
+        /// Where, without its query.
+        url: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The CI's token endpoint answered with an error.
+    #[error("{service} gave no OIDC token: {url} answered {status}")]
+    TokenRefused {
+        /// Whose endpoint.
+        service: &'static str,
+        /// Where, without its query.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// A token file could not be read.
+    #[error("reading the OIDC token file `{}`", path.display())]
+    TokenFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A variable that should hold a token is empty.
+    #[error("the environment variable `{name}`, which should hold an OIDC token, is not set")]
+    TokenVariable {
+        /// Its name.
+        name: String,
+    },
+    /// What we got is no token.
+    #[error("what {origin} holds is not a JSON Web Token")]
+    NotAToken {
+        /// Where it came from.
+        origin: String,
+    },
+    /// A role is to be assumed, and there is no token to do it with.
+    #[error("there is no OIDC token to assume the role {role} with; tried, in this order:\n{tried}")]
+    NoToken {
+        /// The role.
+        role: String,
+        /// One line for each place.
+        tried: String,
+    },
+    /// STS refused the token.
+    #[error(
+        "STS refused to let the OIDC token of {origin} assume the role {role}: {code}: {message}{request}"
+    )]
+    RoleRefused {
+        /// The role.
+        role: String,
+        /// Where the token came from.
+        origin: String,
+        /// AWS's error code.
+        code: String,
+        /// AWS's words.
+        message: String,
+        /// AWS's request id in brackets, if it gave one.
+        request: String,
+        /// What the token says.
+        claims: Claims,
+        /// The audience that was asked for.
+        audience: String,
+    },
+    /// STS could not be asked.
+    #[error("asking STS to assume the role {role}")]
+    StsUnreachable {
+        /// The role.
+        role: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Nothing gave credentials.
+    #[error("no AWS credentials were found; tried, in this order:\n{tried}")]
+    NoCredentials {
+        /// One line for each place.
+        tried: String,
+        /// Whether the CI offers a token, so that a role is all that is missing.
+        token_at_hand: bool,
+    },
+    /// The account is not one of those that are allowed.
+    #[error("the credentials belong to the account {account}, and only {allowed} may be used")]
+    AccountNotAllowed {
+        /// Whose they are.
+        account: String,
+        /// What `--allowed-account-ids` says.
+        allowed: String,
+    },
+    /// No region is set anywhere.
+    #[error("no AWS region is set")]
+    NoRegion,
+}
+
+impl AuthError {
+    /// The error of this type among the causes of `error`: the SDK wraps what a provider of credentials gives.
+    pub fn inside(error: &(dyn Error + 'static)) -> Option<Arc<Self>> {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(found) = error.downcast_ref::<Arc<Self>>() {
+                return Some(Arc::clone(found));
+            }
+            cause = error.source();
+        }
+        None
+    }
+}
+
+impl Failure for AuthError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoRegion => Kind::Input,
+            Self::TokenRequest { .. } | Self::StsUnreachable { .. } => Kind::Exhausted,
+            _ => Kind::Denied,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::TokenRequest { .. } | Self::StsUnreachable { .. } => return None,
+            Self::TokenRefused { .. } => {
+                "in GitHub Actions the job needs `permissions: id-token: write`, and a pull request from a fork \
+                 never gets a token"
+                    .into()
+            }
+            Self::TokenFile { .. } | Self::TokenVariable { .. } | Self::NotAToken { .. } => {
+                "check `--web-identity-token-file` and `--web-identity-token-env`, and that the CI issues the \
+                 token for this job"
+                    .into()
+            }
+            Self::NoToken { .. } => {
+                "in GitHub Actions give the job `permissions: id-token: write`; in GitLab declare `id_tokens:` \
+                 and name the variable with `--web-identity-token-env`; elsewhere pass \
+                 `--web-identity-token-file`"
+                    .into()
+            }
+            Self::RoleRefused { claims, role, audience, code, .. } => {
+                refused_hint(claims, role, audience, code)
+            }
+            Self::NoCredentials { token_at_hand: true, .. } => {
+                "this job can get an OIDC token: name the role to use it for with `--role-to-assume ARN`".into()
+            }
+            Self::NoCredentials { .. } => {
+                "pass `--role-to-assume ARN` in a CI job that has an OIDC token, or set AWS_PROFILE or \
+                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                    .into()
+            }
+            Self::AccountNotAllowed { .. } => {
+                "check the role's ARN, or add the account to `--allowed-account-ids`".into()
+            }
+            Self::NoRegion => "pass `--region`, or set AWS_REGION".into(),
+        })
+    }
+}
+
+/// What the token says, and what the trust policy of the role has to say for it to be let in.
+fn refused_hint(claims: &Claims, role: &str, audience: &str, code: &str) -> String {
+    let provider = claims.provider().unwrap_or("ISSUER");
+    let account = role.split(':').nth(4).unwrap_or("ACCOUNT");
+    let or_none = |value: Option<String>| value.unwrap_or_else(|| "(none)".into());
+    let aud = or_none(claims.aud.as_ref().map(ToString::to_string));
+    let sub = or_none(claims.sub.clone());
+    let lead = match code {
+        "ExpiredTokenException" => "the token ran out before it was used; ask for a fresh one",
+        "InvalidIdentityToken" => {
+            "IAM must know the issuer as an OIDC provider that lists the token's audience"
+        }
+        _ => "the role must exist, and its trust policy must match the token",
+    };
+    format!(
+        "{lead}\n  the token says:\n    iss {iss}\n    sub {sub}\n    aud {aud}\n  the trust policy of {role} \
+         must have:\n    \"Principal\": {{\"Federated\": \"arn:aws:iam::{account}:oidc-provider/{provider}\"}}\n    \
+         \"{provider}:aud\": \"{audience}\"\n    \"{provider}:sub\": a pattern that matches the sub above",
+        iss = or_none(claims.iss.clone()),
+    )
+}

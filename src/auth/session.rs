@@ -1,0 +1,241 @@
+//! A session: region, credentials, and the SDK's configuration made of them.
+
+use crate::auth::credentials::{RejectExpired, Renewing, RetryExpired};
+use crate::auth::error::AuthError;
+use crate::auth::sts::{RoleSettings, WebIdentity, account_of};
+use crate::auth::token::{TokenSettings, TokenSource, numbered};
+use crate::base::failure::causes;
+use crate::base::{Backoff, Clock, Env, env};
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::default_provider::region::DefaultRegionChain;
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use std::error::Error;
+use std::sync::Arc;
+
+/// What a session is made of.
+#[derive(Debug, Clone, Default)]
+pub struct SessionSettings {
+    /// The region; none means what the AWS configuration says.
+    pub region: Option<String>,
+    /// The role to assume with an OIDC token; none means the SDK's own chain.
+    pub role: Option<RoleSettings>,
+    /// Where the token is.
+    pub token: TokenSettings,
+    /// Only credentials of these accounts are used; empty means of any.
+    pub allowed_accounts: Vec<String>,
+    /// How often a call is tried.
+    pub backoff: Backoff,
+}
+
+/// Region and credentials, which were not asked for yet.
+#[derive(Debug, Clone)]
+pub struct Session {
+    config: SdkConfig,
+    credentials: Renewing,
+    region: String,
+    source: String,
+    tried: String,
+    token_at_hand: bool,
+    allowed_accounts: Vec<String>,
+    backoff: Backoff,
+    http: reqwest::Client,
+}
+
+impl Session {
+    /// Decides where region and credentials come from. `AWS_ROLE_ARN` with `AWS_WEB_IDENTITY_TOKEN_FILE` counts
+    /// as a role with a token unless static keys are set, which come first in the SDK's order too.
+    pub async fn open(
+        settings: &SessionSettings,
+        environment: &Env,
+        clock: Arc<dyn Clock>,
+        http: reqwest::Client,
+    ) -> Result<Self, AuthError> {
+        let region = match &settings.region {
+            Some(region) => region.clone(),
+            None => match DefaultRegionChain::builder().build().region().await {
+                Some(region) => region.to_string(),
+                None => return Err(AuthError::NoRegion),
+            },
+        };
+        let retry = RetryConfig::standard()
+            .with_max_attempts(settings.backoff.attempts)
+            .with_initial_backoff(settings.backoff.initial)
+            .with_max_backoff(settings.backoff.max);
+        let base = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(region.clone()))
+            .retry_config(retry)
+            .no_credentials()
+            .load()
+            .await;
+        let found = TokenSource::find(&settings.token, environment);
+        let token_at_hand = found.is_ok();
+        let role = settings.role.clone().or_else(|| ambient_role(environment));
+        let (provider, source, tried) = match role {
+            Some(role) => {
+                let token = found.map_err(|tried| AuthError::NoToken { role: role.arn.clone(), tried })?;
+                let source = format!("the OIDC token of {token} for the role {}", role.arn);
+                let sts = aws_sdk_sts::Client::new(&base);
+                let provider =
+                    WebIdentity { role, token, sts, http: http.clone(), backoff: settings.backoff };
+                (SharedCredentialsProvider::new(provider), source, String::new())
+            }
+            None => {
+                let chain =
+                    DefaultCredentialsChain::builder().region(Region::new(region.clone())).build().await;
+                (
+                    SharedCredentialsProvider::new(chain),
+                    "the AWS configuration".to_owned(),
+                    tried(environment),
+                )
+            }
+        };
+        let credentials = Renewing::new(provider, clock);
+        let config = base
+            .into_builder()
+            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
+            .build();
+        Ok(Self {
+            config,
+            credentials,
+            region,
+            source,
+            tried,
+            token_at_hand,
+            allowed_accounts: settings.allowed_accounts.clone(),
+            backoff: settings.backoff,
+            http,
+        })
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Where the credentials come from, for people.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// How often something is tried.
+    pub fn backoff(&self) -> Backoff {
+        self.backoff
+    }
+
+    /// An HTTP client for what is not AWS's API: layers at their signed addresses.
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// An ECR client for `region`, which renews credentials in the middle of everything.
+    pub fn ecr(&self, region: &str) -> aws_sdk_ecr::Client {
+        let config = aws_sdk_ecr::config::Builder::from(&self.config)
+            .region(Region::new(region.to_owned()))
+            // The cache is `Renewing`, which knows more than the clock.
+            .identity_cache(aws_sdk_ecr::config::IdentityCache::no_cache())
+            .interceptor(RejectExpired(self.credentials.clone()))
+            .retry_classifier(RetryExpired)
+            .build();
+        aws_sdk_ecr::Client::from_conf(config)
+    }
+
+    /// Gets the credentials, checks that their account is allowed, and returns the account if it is known.
+    pub async fn authenticate(&self) -> Result<Option<String>, Arc<AuthError>> {
+        let credentials = self.credentials.get().await.map_err(|error| self.explain(&error))?;
+        let account = credentials.account_id().map(|id| id.as_str().to_owned());
+        if self.allowed_accounts.is_empty() {
+            return Ok(account);
+        }
+        let account = match account {
+            Some(account) => account,
+            None => self.ask_account().await?,
+        };
+        if self.allowed_accounts.contains(&account) {
+            Ok(Some(account))
+        } else {
+            let allowed = self.allowed_accounts.join(", ");
+            Err(Arc::new(AuthError::AccountNotAllowed { account, allowed }))
+        }
+    }
+
+    /// `GetCallerIdentity`, which needs no permission.
+    async fn ask_account(&self) -> Result<String, AuthError> {
+        let unreachable = |source: Box<dyn Error + Send + Sync>| AuthError::StsUnreachable {
+            role: "(none; asking whose credentials these are)".into(),
+            source,
+        };
+        let answer = aws_sdk_sts::Client::new(&self.config)
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| unreachable(causes(&error).into()))?;
+        answer
+            .account
+            .or_else(|| answer.arn.as_deref().and_then(account_of).map(str::to_owned))
+            .ok_or_else(|| unreachable("the answer of STS has no account in it".into()))
+    }
+
+    /// The account that the credentials belong to, asked for if need be.
+    pub async fn account(&self) -> Result<String, Arc<AuthError>> {
+        match self.authenticate().await? {
+            Some(account) => Ok(account),
+            None => Ok(self.ask_account().await?),
+        }
+    }
+
+    /// Our own error if it is one, else the list of what the SDK's chain tried.
+    fn explain(&self, error: &CredentialsError) -> Arc<AuthError> {
+        AuthError::inside(error).unwrap_or_else(|| {
+            tracing::debug!("the SDK's chain of credentials: {}", causes(error));
+            let (tried, token_at_hand) = (self.tried.clone(), self.token_at_hand);
+            Arc::new(AuthError::NoCredentials { tried, token_at_hand })
+        })
+    }
+}
+
+/// The role that the environment names for web identity, where no static key comes first.
+fn ambient_role(environment: &Env) -> Option<RoleSettings> {
+    environment.get(env::AWS_WEB_IDENTITY_TOKEN_FILE)?;
+    if environment.get("AWS_ACCESS_KEY_ID").is_some() {
+        return None;
+    }
+    Some(RoleSettings {
+        arn: environment.get(env::AWS_ROLE_ARN)?.to_owned(),
+        session_name: environment.get("AWS_ROLE_SESSION_NAME").unwrap_or("consign").to_owned(),
+        duration: None,
+        audience: "sts.amazonaws.com".into(),
+    })
+}
+
+/// What the SDK's chain looks at, in its order, with what stands there; names only, never values of secrets.
+fn tried(environment: &Env) -> String {
+    let set = |name: &str| if environment.get(name).is_some() { "set" } else { "not set" };
+    let profile = environment.get("AWS_PROFILE").unwrap_or("default");
+    let container = ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
+    numbered(&[
+        "an OIDC token with --role-to-assume: no role given".into(),
+        format!("AWS_ACCESS_KEY_ID: {}", set("AWS_ACCESS_KEY_ID")),
+        format!("the profile `{profile}` of the AWS configuration files: gives none"),
+        format!(
+            "{} with {}: {}, {}",
+            env::AWS_WEB_IDENTITY_TOKEN_FILE,
+            env::AWS_ROLE_ARN,
+            set(env::AWS_WEB_IDENTITY_TOKEN_FILE),
+            set(env::AWS_ROLE_ARN)
+        ),
+        format!(
+            "the container's credentials ({} or {}): {}, {}",
+            container[0],
+            container[1],
+            set(container[0]),
+            set(container[1])
+        ),
+        match environment.get("AWS_EC2_METADATA_DISABLED") {
+            Some("true") => "the EC2 instance's metadata: disabled".into(),
+            _ => "the EC2 instance's metadata: no answer".into(),
+        },
+    ])
+}

@@ -1,0 +1,126 @@
+//! Runs a plan: reads the trees of its layers and makes a [`Recipe`], whose bytes are made when somebody asks for
+//! them. Nothing here talks to a network.
+
+pub mod error;
+pub mod recipe;
+
+pub use error::BuildError;
+pub use recipe::{LayerFacts, Recipe, RecipeLayer, TreeSource};
+
+use crate::base::{Event, Platform, Reporter};
+use crate::layer::Encoding;
+use crate::spec::{Patterns, Plan};
+use crate::tree::read::{ReadRequest, read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What decides the image besides the plan and the context.
+#[derive(Debug, Clone)]
+pub struct BuildSettings {
+    /// The directory that is built from.
+    pub context: PathBuf,
+    /// The `consign.yaml`, if there is one: the plan's paths are relative to it.
+    pub file: Option<PathBuf>,
+    /// For which platform.
+    pub platform: Platform,
+    /// How layers are compressed.
+    pub encoding: Encoding,
+    /// Threads that compress a layer; they do not change a byte.
+    pub threads: usize,
+    /// Every time stamp of the image, in seconds since 1970.
+    pub epoch: i64,
+}
+
+/// Reads what the plan names and gives the recipe of the image.
+pub fn prepare(
+    plan: &Plan,
+    settings: &BuildSettings,
+    reporter: &Arc<dyn Reporter>,
+) -> Result<Recipe, BuildError> {
+    if let Some(base) = &plan.base {
+        return Err(BuildError::Base { base: base.to_string() });
+    }
+    let ignore = read_ignore(settings)?;
+    let prefix = prefix(settings)?;
+    let mut layers = Vec::with_capacity(plan.layers.len());
+    for layer in &plan.layers {
+        let patterns = |field, patterns: &[String]| {
+            Patterns::new(patterns).map_err(|source| BuildError::Pattern {
+                layer: layer.name.clone(),
+                field,
+                source,
+            })
+        };
+        let request = ReadRequest {
+            context: &settings.context,
+            from: &prefix.join(&layer.from),
+            to: &layer.to,
+            ignore: &ignore,
+            include: &patterns("include", &layer.include)?,
+            exclude: &patterns("exclude", &layer.exclude)?,
+            owner: layer.owner,
+            modes: layer.modes,
+            mtime: settings.epoch,
+            parents: true,
+        };
+        let tree = read(&request, &mut |warning| reporter.warn(warning.to_string()))
+            .map_err(|source| BuildError::Read { source })?;
+        layers.push(RecipeLayer {
+            name: layer.name.clone(),
+            created_by: format!("consign COPY {} {}", request.from.display(), layer.to),
+            tree: Arc::new(tree),
+        });
+    }
+    let entries = layers.iter().map(|layer| layer.tree.len() as u64).sum();
+    let bytes = layers.iter().map(|layer| layer.tree.content_size()).sum();
+    reporter.event(Event::ContextRead { entries, bytes });
+    Ok(Recipe {
+        layers,
+        platform: settings.platform.clone(),
+        config: plan.config.clone(),
+        encoding: settings.encoding,
+        threads: settings.threads,
+        epoch: settings.epoch,
+    })
+}
+
+/// The patterns of `FILE.dockerignore` beside the file that describes the build, else of the context's
+/// `.dockerignore`, else none.
+fn read_ignore(settings: &BuildSettings) -> Result<Patterns, BuildError> {
+    let beside = settings.file.as_ref().map(|file| {
+        let mut name = file.clone().into_os_string();
+        name.push(".dockerignore");
+        PathBuf::from(name)
+    });
+    for path in beside.into_iter().chain([settings.context.join(".dockerignore")]) {
+        match fs_err::read(&path) {
+            Ok(text) => {
+                return Patterns::parse(&text).map_err(|source| BuildError::Ignore { path, source });
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+                ) => {}
+            Err(source) => return Err(BuildError::Io { source }),
+        }
+    }
+    Ok(Patterns::default())
+}
+
+/// What leads from the context to the folder of the `consign.yaml`, which the plan's paths are relative to.
+fn prefix(settings: &BuildSettings) -> Result<PathBuf, BuildError> {
+    let Some(file) = &settings.file else { return Ok(PathBuf::new()) };
+    let folder = match file.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let io = |source| BuildError::Io { source };
+    let folder = fs_err::canonicalize(folder).map_err(io)?;
+    // A context that is missing is told by the room that reads it.
+    let Ok(context) = fs_err::canonicalize(&settings.context) else { return Ok(PathBuf::new()) };
+    folder
+        .strip_prefix(&context)
+        .map(Path::to_owned)
+        .map_err(|_| BuildError::FileOutside { file: file.clone(), context: settings.context.clone() })
+}

@@ -1,0 +1,177 @@
+//! What was published, in the form that each CI and tool takes.
+
+use crate::base::human;
+use crate::publish::Published;
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+
+/// What was published, to one repository or several.
+#[derive(Debug, Clone, Copy)]
+pub struct Outputs<'a>(pub &'a [Published]);
+
+impl Outputs<'_> {
+    fn first(&self) -> &Published {
+        self.0.first().expect("invariant: outputs are made after at least one push")
+    }
+
+    /// The digest of manifest or index: `sha256:…`.
+    pub fn digest(&self) -> String {
+        self.first().digest.to_string()
+    }
+
+    /// The image id as Docker has it: the digest of the config, or of the index where there is none.
+    pub fn image_id(&self) -> String {
+        let first = self.first();
+        first.config_digest.map_or_else(|| first.digest.to_string(), |digest| digest.to_string())
+    }
+
+    fn references(&self) -> Vec<String> {
+        self.0.iter().map(Published::reference).collect()
+    }
+
+    fn tags(&self) -> Vec<String> {
+        self.0.iter().flat_map(Published::tag_references).collect()
+    }
+
+    /// `BuildKit`'s metadata
+    /// (<https://docs.docker.com/reference/cli/docker/buildx/build/#metadata-file>).
+    pub fn metadata(&self) -> Value {
+        let first = self.first();
+        let mut descriptor = json!({
+            "mediaType": first.media_type,
+            "digest": first.digest,
+            "size": first.size,
+        });
+        if let Some(platform) = &first.platform {
+            descriptor["platform"] = json!(platform);
+        }
+        let mut metadata = Map::new();
+        if let Some(config) = first.config_digest {
+            metadata.insert("containerimage.config.digest".into(), json!(config));
+        }
+        metadata.insert("containerimage.descriptor".into(), descriptor);
+        metadata.insert("containerimage.digest".into(), json!(first.digest));
+        metadata.insert("image.name".into(), json!(self.tags().join(",")));
+        Value::Object(metadata)
+    }
+
+    /// For `GITHUB_OUTPUT`: `digest`, `imageid`, `image`, `tags`, `metadata`
+    /// (<https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions#multiline-strings>).
+    pub fn github_output(&self) -> String {
+        let mut text = String::new();
+        for (name, value) in [
+            ("digest", self.digest()),
+            ("imageid", self.image_id()),
+            ("image", self.references().join("\n")),
+            ("tags", self.tags().join("\n")),
+            ("metadata", self.metadata().to_string()),
+        ] {
+            if value.contains('\n') {
+                let delimiter = delimiter(&value);
+                let _ = write!(text, "{name}<<{delimiter}\n{value}\n{delimiter}\n");
+            } else {
+                let _ = writeln!(text, "{name}={value}");
+            }
+        }
+        text
+    }
+
+    /// For GitLab's dotenv reports: `NAME=value`, no quotes, no line breaks
+    /// (<https://docs.gitlab.com/ci/yaml/artifacts_reports/#artifactsreportsdotenv>).
+    pub fn dotenv(&self) -> String {
+        let first = self.first();
+        let mut text = String::new();
+        for (name, value) in [
+            ("CONSIGN_IMAGE", self.references().join(" ")),
+            ("CONSIGN_DIGEST", self.digest()),
+            ("CONSIGN_IMAGE_ID", self.image_id()),
+            ("CONSIGN_REPOSITORY", first.repository.clone()),
+            ("CONSIGN_TAGS", self.tags().join(" ")),
+        ] {
+            let _ = writeln!(text, "{name}={value}");
+        }
+        text
+    }
+
+    /// For Jenkins' `readProperties`: a `:` in a value needs no escape, and a `\` never occurs.
+    pub fn properties(&self) -> String {
+        let first = self.first();
+        let mut text = String::new();
+        for (name, value) in [
+            ("image", self.references().join(" ")),
+            ("digest", self.digest()),
+            ("imageid", self.image_id()),
+            ("repository", first.repository.clone()),
+            ("tags", self.tags().join(" ")),
+        ] {
+            let _ = writeln!(text, "{name}={value}");
+        }
+        text
+    }
+
+    /// For `GITHUB_STEP_SUMMARY`, in Markdown.
+    pub fn summary(&self) -> String {
+        let mut text = String::new();
+        for published in self.0 {
+            let state = if published.unchanged { " (it was there already)" } else { "" };
+            let _ = writeln!(text, "### {}{state}\n", published.repository);
+            let _ = writeln!(text, "| | |\n|---|---|\n| digest | `{}` |", published.digest);
+            for tag in &published.tags {
+                let _ = writeln!(text, "| tag | `{tag}` |");
+            }
+            let _ = writeln!(text, "\n| layer | size | sent | time |\n|---|---:|---:|---:|");
+            for layer in &published.layers {
+                let sent = if layer.sent == 0 { "reused".to_owned() } else { human::size(layer.sent) };
+                let time = human::duration(std::time::Duration::from_millis(layer.milliseconds));
+                let name = layer.name.replace('|', "\\|");
+                let _ = writeln!(text, "| {name} | {} | {sent} | {time} |", human::size(layer.size));
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A line that does not occur in `value`.
+fn delimiter(value: &str) -> String {
+    let mut delimiter = String::from("CONSIGN_EOF");
+    while value.lines().any(|line| line == delimiter) {
+        delimiter.push('_');
+    }
+    delimiter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{BlobDigest, ManifestDigest, MediaType};
+
+    fn published() -> Published {
+        Published {
+            repository: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api".into(),
+            digest: ManifestDigest::of(b"manifest"),
+            media_type: MediaType::OCI_MANIFEST,
+            size: 8,
+            config_digest: Some(BlobDigest::of(b"config")),
+            platform: Some("linux/arm64".parse().unwrap()),
+            tags: vec!["1.4".into(), "latest".into()],
+            layers: vec![],
+            unchanged: false,
+        }
+    }
+
+    #[test]
+    fn github_output_survives_any_value() {
+        let text = Outputs(&[published()]).github_output();
+        insta::assert_snapshot!(text, @r#"
+        digest=sha256:8bc88dd3c3f5c80fdf36aabcaad13a7e3ae11bf8f47bbf52c4ebc9eeab2ef8d7
+        imageid=sha256:b79606fb3afea5bd1609ed40b622142f1c98125abcfe89a76a661b0e8e343910
+        image=123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api@sha256:8bc88dd3c3f5c80fdf36aabcaad13a7e3ae11bf8f47bbf52c4ebc9eeab2ef8d7
+        tags<<CONSIGN_EOF
+        123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api:1.4
+        123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api:latest
+        CONSIGN_EOF
+        "#);
+        assert_eq!(delimiter("a\nCONSIGN_EOF\nb"), "CONSIGN_EOF_");
+    }
+}

@@ -1,0 +1,285 @@
+//! `consign build`.
+
+use super::args::Build;
+use super::error::{CliError, Fail, auth, bad_option};
+use super::plan::{encoding, plan};
+use super::results::ResultFiles;
+use super::targets::{Registries, references, session};
+use super::{Context, http};
+use crate::auth::Session;
+use crate::base::{Event, ManifestDigest, Platform, Reference, Reporter};
+use crate::build::{BuildSettings, LayerFacts, Recipe, prepare};
+use crate::image::{Form, LayoutWriter, Root};
+use crate::publish::{Published, Target, publish};
+use crate::registry::ecr::NewRepository;
+use crate::registry::{Cancelled, Source as _, SourceError};
+use crate::spec::{Plan, RepositorySettings};
+use serde_json::json;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(super) async fn run(args: Build, context: &Context) -> Result<(), Fail> {
+    // Everything that can be wrong without looking at the context or the network is found first.
+    let tags = references("--tag", &args.tags)?;
+    let registries = Registries::new(&args.registry)?;
+    if args.push && tags.is_empty() {
+        return Err(CliError::input("--push needs to know where to: there is no --tag")
+            .hinted("add `--tag NAME:TAG`, for example `--tag shop/api:1.4`")
+            .into());
+    }
+    let targets = if args.push { registries.targets(&tags)? } else { Vec::new() };
+    let results = ResultFiles::check(&args.results, &context.environment)?;
+    let outputs: Vec<_> = args.outputs.iter().map(|text| Output::parse(text)).collect::<Result<_, _>>()?;
+    let (plan, file) = plan(&args)?;
+    let settings = BuildSettings {
+        context: args.context.clone(),
+        platform: platform(&plan)?,
+        encoding: encoding(&args.layers)?,
+        threads: match args.layers.threads {
+            Some(threads) => threads.into(),
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        },
+        epoch: args.image.source_date_epoch,
+        file: file.clone(),
+    };
+    let repository = new_repository(&plan.repository, file.as_deref())?;
+    let session = if args.push {
+        Some(session(&args.aws, registries.region(&tags), &context.environment, http()?).await?)
+    } else {
+        None
+    };
+
+    context.reporter.event(Event::Started { what: format!("reading {}", args.context.display()) });
+    let reporter = Arc::clone(&context.reporter);
+    let recipe = blocking(move || Ok(prepare(&plan, &settings, &reporter)?)).await?;
+    let recipe = Arc::new(recipe);
+
+    let mut digest = None;
+    if !outputs.is_empty() || !args.push {
+        let (recipe, reporter) = (Arc::clone(&recipe), Arc::clone(&context.reporter));
+        let names = tags.clone();
+        digest = Some(blocking(move || write_outputs(&recipe, &outputs, &names, &reporter)).await?);
+    }
+    if let Some(session) = session {
+        let push = Push { context, session: &session, registries: &registries, recipe: &recipe };
+        let create = args.registry.create_repository.then_some(&repository);
+        let published = push.all(&targets, create, args.layers.no_cache).await?;
+        results.write(&published)?;
+        let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
+        context.printer.result(&lines, &json!({ "digest": published[0].digest, "published": published }));
+    } else if let Some(digest) = digest {
+        let mut names: Vec<String> = tags.iter().map(|tag| name(tag) + "@").collect();
+        names.dedup();
+        let lines: String = match names.is_empty() {
+            true => format!("{digest}\n"),
+            false => names.iter().map(|name| format!("{name}{digest}\n")).collect(),
+        };
+        context.printer.result(&lines, &json!({ "digest": digest, "published": [] }));
+    }
+    Ok(())
+}
+
+/// A reference without tag and digest.
+fn name(reference: &Reference) -> String {
+    Reference { tag: None, digest: None, ..reference.clone() }.to_string()
+}
+
+fn platform(plan: &Plan) -> Result<Platform, Fail> {
+    match plan.platforms.as_slice() {
+        [] => Ok(Platform::host()),
+        [platform] => Ok(platform.clone()),
+        several => {
+            let list: Vec<_> = several.iter().map(ToString::to_string).collect();
+            Err(CliError::input(format!(
+                "{} are several platforms, and this version of consign builds for one at a time",
+                list.join(", ")
+            ))
+            .hinted("run it once for each platform, under a tag of its own")
+            .into())
+        }
+    }
+}
+
+/// The settings with which the repository would be created.
+fn new_repository(settings: &RepositorySettings, file: Option<&Path>) -> Result<NewRepository, Fail> {
+    let RepositorySettings { tag_mutability, tag_mutability_exclusions, scan_on_push, encryption, lifecycle } =
+        settings;
+    let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
+    let lifecycle = match lifecycle {
+        None => None,
+        Some(path) => Some(
+            fs_err::read_to_string(folder.join(path)).map_err(|error| CliError::input(error.to_string()))?,
+        ),
+    };
+    Ok(NewRepository {
+        tag_mutability: tag_mutability.clone(),
+        tag_mutability_exclusions: tag_mutability_exclusions.clone(),
+        scan_on_push: *scan_on_push,
+        encryption: encryption.as_ref().map(|e| (e.kind.clone(), e.key.clone())),
+        lifecycle,
+    })
+}
+
+/// Runs what blocks on a thread that may.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fail> + Send + 'static,
+) -> Result<T, Fail> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+/// A push of a recipe.
+struct Push<'a> {
+    context: &'a Context,
+    session: &'a Session,
+    registries: &'a Registries,
+    recipe: &'a Recipe,
+}
+
+impl Push<'_> {
+    async fn all(
+        &self,
+        targets: &[(Reference, Target)],
+        create: Option<&NewRepository>,
+        no_cache: bool,
+    ) -> Result<Vec<Published>, Fail> {
+        let reporter = &self.context.reporter;
+        self.session.authenticate().await.map_err(auth)?;
+        reporter.event(Event::Authenticated { source: self.session.source().to_owned(), arn: None });
+        let mut published = Vec::with_capacity(targets.len());
+        for (reference, target) in targets {
+            let registry = self.registries.open(self.session, reference).await?;
+            if let Some(settings) = create
+                && registry.ensure_repository(&target.repository, settings).await?
+            {
+                let repository = name(reference);
+                reporter.event(Event::RepositoryCreated { repository });
+            }
+            published.push(publish(&registry, self.recipe, target, !no_cache, reporter).await?);
+        }
+        Ok(published)
+    }
+}
+
+/// One `--output`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Output {
+    form: Form,
+    dest: PathBuf,
+}
+
+impl Output {
+    /// `type=oci|docker,dest=PATH[,tar=true|false]`. An OCI layout is a tar if its name ends in `.tar`, else a
+    /// directory, unless `tar=` says otherwise.
+    fn parse(text: &str) -> Result<Self, Fail> {
+        let wrong = |why: String| {
+            let error: Fail = CliError::input(format!("--output: `{text}`: {why}"))
+                .hinted("write `type=oci,dest=PATH` or `type=docker,dest=FILE.tar`")
+                .into();
+            error
+        };
+        let (mut kind, mut dest, mut tar) = (None, None, None);
+        for field in text.split(',') {
+            match field.split_once('=') {
+                Some(("type", value)) => kind = Some(value),
+                Some(("dest", value)) if !value.is_empty() => dest = Some(PathBuf::from(value)),
+                Some(("tar", "true")) => tar = Some(true),
+                Some(("tar", "false")) => tar = Some(false),
+                _ => return Err(wrong(format!("`{field}` is none of type=, dest= and tar="))),
+            }
+        }
+        let dest = dest.ok_or_else(|| wrong("it has no dest=".into()))?;
+        let is_tar = tar.unwrap_or_else(|| dest.extension().is_some_and(|extension| extension == "tar"));
+        let form = match kind {
+            Some("oci") if is_tar => Form::Tar,
+            Some("oci") => Form::Directory,
+            Some("docker") if tar == Some(false) => return Err(wrong("`docker load` takes a tar".into())),
+            Some("docker") => Form::Docker,
+            Some(other) => return Err(wrong(format!("`{other}` is no type of output"))),
+            None => return Err(wrong("it has no type=".into())),
+        };
+        // A wrong folder is found before the build.
+        LayoutWriter::create(&dest, form).map_err(|error| bad_option("--output", error))?;
+        Ok(Self { form, dest })
+    }
+}
+
+/// Makes the image on this machine, writes it to each output, and gives its digest.
+fn write_outputs(
+    recipe: &Recipe,
+    outputs: &[Output],
+    names: &[Reference],
+    reporter: &Arc<dyn Reporter>,
+) -> Result<ManifestDigest, Fail> {
+    let writers: Vec<_> = outputs
+        .iter()
+        .map(|output| LayoutWriter::create(&output.dest, output.form))
+        .collect::<Result<_, _>>()
+        .map_err(|error| bad_option("--output", error))?;
+    let failed = |error: &dyn std::fmt::Display| bad_option("--output", error);
+    let mut facts: Vec<LayerFacts> = Vec::with_capacity(recipe.layers.len());
+    for (index, layer) in recipe.layers.iter().enumerate() {
+        reporter.event(Event::LayerStarted {
+            index,
+            name: layer.name.clone(),
+            bytes: Some(layer.tree.content_size()),
+        });
+        let mut blobs: Vec<_> =
+            writers.iter().map(LayoutWriter::blob).collect::<Result<_, _>>().map_err(|e| failed(&e))?;
+        let mut broken = None;
+        let made = recipe.source(index, reporter).write_to(&mut |bytes| {
+            let written = blobs.iter_mut().try_for_each(|blob| blob.write_all(&bytes));
+            written.map_err(|error| {
+                broken = Some(error);
+                Cancelled
+            })
+        });
+        let made = match made {
+            Ok(made) => made,
+            Err(SourceError::Failed(error)) => return Err(Box::new(error)),
+            Err(SourceError::Cancelled) => {
+                let why = broken.map_or_else(|| "cancelled".to_owned(), |error| error.to_string());
+                return Err(failed(&why));
+            }
+        };
+        for blob in blobs {
+            blob.commit(made.digest).map_err(|error| failed(&error))?;
+        }
+        facts.push(recipe.facts(&made));
+    }
+    let (config, manifest) = recipe.documents(&facts);
+    for writer in writers {
+        writer.put(config.bytes()).map_err(|error| failed(&error))?;
+        writer.put(manifest.bytes()).map_err(|error| failed(&error))?;
+        let mut descriptor = manifest.descriptor();
+        descriptor.platform = Some(recipe.platform.clone());
+        let root = Root { descriptor, names: names.to_vec() };
+        writer.finish(&[root]).map_err(|error| failed(&error))?;
+    }
+    Ok(manifest.manifest_digest())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs() {
+        let folder = tempfile::tempdir().unwrap();
+        let parse = |spec: &str| {
+            Output::parse(&spec.replace("DIR", &folder.path().display().to_string()))
+                .map(|output| output.form)
+        };
+        assert_eq!(parse("type=oci,dest=DIR/x").unwrap(), Form::Directory);
+        assert_eq!(parse("type=oci,dest=DIR/x.tar").unwrap(), Form::Tar);
+        assert_eq!(parse("type=oci,tar=true,dest=DIR/x").unwrap(), Form::Tar);
+        assert_eq!(parse("type=docker,dest=DIR/x").unwrap(), Form::Docker);
+        for bad in ["", "type=oci", "dest=DIR/x", "type=rpm,dest=DIR/x", "type=oci,dest=DIR/no/x", "tpye=oci"]
+        {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

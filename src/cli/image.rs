@@ -1,0 +1,373 @@
+//! `consign push`, `inspect` and `validate`: images that exist already.
+
+use super::args::{Inspect, Push, RegistryOptions, Validate};
+use super::build::blocking;
+use super::error::{CliError, Fail, auth};
+use super::results::ResultFiles;
+use super::targets::{Registries, references, session};
+use super::{Context, http};
+use crate::base::{BlobDigest, Event, Failure, Kind, ManifestDigest, MediaType, Reference, human};
+use crate::image::{
+    BlobReader, BlobSource as _, Blobs, Descriptor, ImageConfig, Index, Layout, Manifest, OpenError, Report,
+    validate as recompute,
+};
+use crate::publish::{Finished, publish_finished};
+use crate::registry::ecr::{Ecr, NewRepository};
+use crate::registry::{
+    Cancelled, Made, ManifestId, Registry as _, RegistryError, Sink, Source, SourceError, StoredManifest,
+};
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::sync::Arc;
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+impl Failure for OpenError {
+    fn kind(&self) -> Kind {
+        Kind::Input
+    }
+}
+
+pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
+    let names = references("REF", &args.references)?;
+    let registries = Registries::new(&args.registry)?;
+    let targets = registries.targets(&names)?;
+    let results = ResultFiles::check(&args.results, &context.environment)?;
+    let source = args.source.clone();
+    let image = blocking(move || finished(&source)).await?;
+    let session = session(&args.aws, registries.region(&names), &context.environment, http()?).await?;
+    session.authenticate().await.map_err(auth)?;
+    context.reporter.event(Event::Authenticated { source: session.source().to_owned(), arn: None });
+    let mut published = Vec::new();
+    for (reference, target) in &targets {
+        let registry = registries.open(&session, reference).await?;
+        if args.registry.create_repository
+            && registry.ensure_repository(&target.repository, &NewRepository::default()).await?
+        {
+            let repository = target.repository.to_string();
+            context.reporter.event(Event::RepositoryCreated { repository });
+        }
+        published.push(publish_finished(&registry, &image, target, &context.reporter).await?);
+    }
+    results.write(&published)?;
+    let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
+    context.printer.result(&lines, &json!({ "digest": published[0].digest, "published": published }));
+    Ok(())
+}
+
+/// The one image of a layout or archive.
+fn finished(path: &Path) -> Result<Finished, Fail> {
+    let layout = Arc::new(Layout::open(path)?);
+    let root = layout.root(None)?.clone();
+    let image = layout.image(&root, None)?;
+    let manifest = image.manifest.value();
+    for descriptor in manifest.layers.iter().chain([&manifest.config]) {
+        layout.source(descriptor)?;
+    }
+    let platform = image.config.value().platform.clone();
+    let blob = move |descriptor: &Descriptor| -> Arc<dyn Source> {
+        Arc::new(LayoutSource {
+            name: format!("sha256:{}", descriptor.digest.short()),
+            layout: Arc::clone(&layout),
+            descriptor: descriptor.clone(),
+        })
+    };
+    Ok(Finished { manifest: image.manifest, platform, blob: Box::new(blob) })
+}
+
+/// A blob of an image on disk.
+#[derive(Debug)]
+struct LayoutSource {
+    name: String,
+    layout: Arc<Layout>,
+    descriptor: Descriptor,
+}
+
+impl Source for LayoutSource {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn digest(&self) -> Option<BlobDigest> {
+        Some(self.descriptor.digest)
+    }
+
+    fn write_to(&self, sink: Sink<'_>) -> Result<Made, SourceError> {
+        let failed = |error: &dyn std::fmt::Display| {
+            SourceError::Failed(Arc::new(CliError::input(format!("reading the blob {}: {error}", self.name))))
+        };
+        let blob = self.layout.source(&self.descriptor).map_err(|error| failed(&error))?;
+        let mut reader = blob.open().map_err(|error| failed(&error))?;
+        let mut hasher = crate::base::Hasher::new();
+        let mut size = 0;
+        loop {
+            let mut buffer = vec![0; 256 * 1024];
+            let count = reader.read(&mut buffer).map_err(|error| failed(&error))?;
+            if count == 0 {
+                return Ok(Made { digest: hasher.into(), size, diff_id: None });
+            }
+            buffer.truncate(count);
+            hasher.update(&buffer);
+            size += count as u64;
+            sink(Bytes::from(buffer)).map_err(|Cancelled| SourceError::Cancelled)?;
+        }
+    }
+}
+
+/// An image that was named: on disk if there is something by that name, else in ECR.
+enum Named {
+    Disk(Arc<Layout>),
+    Remote { registry: Box<Ecr>, reference: Reference, manifest: StoredManifest },
+}
+
+async fn find(
+    name: &str,
+    options: &RegistryOptions,
+    aws: &super::args::Aws,
+    context: &Context,
+) -> Result<Named, Fail> {
+    let path = Path::new(name);
+    if path.exists() {
+        let path = path.to_owned();
+        return Ok(Named::Disk(Arc::new(blocking(move || Ok(Layout::open(&path)?)).await?)));
+    }
+    let not_found = |error: Fail| -> Fail {
+        CliError::input(format!(
+            "`{name}` is neither a file or directory nor an image in a registry: {error}"
+        ))
+        .into()
+    };
+    let reference = references("IMAGE", &[name.to_owned()]).map_err(not_found)?.remove(0);
+    let registries = Registries::new(options)?;
+    let names = [reference.clone()];
+    let session = session(aws, registries.region(&names), &context.environment, http()?).await?;
+    session.authenticate().await.map_err(auth)?;
+    let registry = registries.open(&session, &reference).await?;
+    let id = match (&reference.digest, &reference.tag) {
+        (Some(digest), _) => ManifestId::Digest(*digest),
+        (None, Some(tag)) => ManifestId::Tag(tag.clone()),
+        (None, None) => ManifestId::Tag("latest".parse().expect("invariant: a valid tag")),
+    };
+    match registry.manifest(&reference.repository, &id).await? {
+        Some(manifest) => Ok(Named::Remote { registry: Box::new(registry), reference, manifest }),
+        None => Err(CliError::input(format!(
+            "there is no image `{id}` in the repository `{}`",
+            reference.repository
+        ))
+        .into()),
+    }
+}
+
+pub(super) async fn inspect(args: Inspect, context: &Context) -> Result<(), Fail> {
+    let named = find(&args.image, &args.registry, &args.aws, context).await?;
+    let (media_type, bytes, config) = match named {
+        Named::Disk(layout) => {
+            blocking(move || {
+                let root = layout.root(None)?.clone();
+                if root.media_type.is_index() {
+                    let index = layout.document::<Index>(&root)?;
+                    return Ok((root.media_type, index.bytes().to_vec(), None));
+                }
+                let image = layout.image(&root, None)?;
+                let config = image.config.value().clone();
+                Ok((root.media_type, image.manifest.bytes().to_vec(), Some(config)))
+            })
+            .await?
+        }
+        Named::Remote { registry, reference, manifest } => {
+            let config = match serde_json::from_slice::<Manifest>(&manifest.bytes) {
+                Ok(parsed) if manifest.media_type.is_manifest() => {
+                    let bytes = download(&registry, &reference, &parsed.config).await?;
+                    serde_json::from_slice(&bytes).ok()
+                }
+                _ => None,
+            };
+            (manifest.media_type, manifest.bytes, config)
+        }
+    };
+    let (text, json) = describe(&media_type, &bytes, config.as_ref())?;
+    context.printer.result(&text, &json);
+    Ok(())
+}
+
+/// A small blob in memory, checked against its digest.
+async fn download(registry: &Ecr, reference: &Reference, blob: &Descriptor) -> Result<Vec<u8>, Fail> {
+    const MOST: u64 = 16 * 1024 * 1024;
+    let mut bytes = Vec::new();
+    let mut stream = registry.download(&reference.repository, &blob.digest).await?;
+    while let Some(chunk) = stream.try_next().await? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() as u64 > MOST {
+            return Err(CliError::input(format!("{} is too large for a config", blob.digest)).into());
+        }
+    }
+    let found = BlobDigest::of(&bytes);
+    if found == blob.digest {
+        return Ok(bytes);
+    }
+    Err(RegistryError::Corrupt {
+        what: format!("the config of {reference}"),
+        expected: blob.digest.to_string(),
+        found: found.to_string(),
+    }
+    .into())
+}
+
+/// What an image is made of, for people and for machines.
+fn describe(
+    media_type: &MediaType,
+    bytes: &[u8],
+    config: Option<&ImageConfig>,
+) -> Result<(String, Value), Fail> {
+    let digest = ManifestDigest::of(bytes);
+    let unreadable = |error: serde_json::Error| CliError::input(format!("{digest} can't be read: {error}"));
+    let document: Value = serde_json::from_slice(bytes).map_err(unreadable)?;
+    let mut text = format!("digest    {digest}\ntype      {media_type}\n");
+    if media_type.is_index() {
+        let index: Index = serde_json::from_slice(bytes).map_err(unreadable)?;
+        for child in &index.manifests {
+            let platform = child.platform.as_ref().map_or_else(|| "-".into(), ToString::to_string);
+            let _ = writeln!(text, "manifest  {platform:14} {}", child.digest);
+        }
+    } else {
+        let manifest: Manifest = serde_json::from_slice(bytes).map_err(unreadable)?;
+        if let Some(config) = config {
+            describe_config(&mut text, config);
+        }
+        let made: Vec<_> =
+            config.iter().flat_map(|config| &config.history).filter(|entry| !entry.empty_layer).collect();
+        for (position, layer) in manifest.layers.iter().enumerate() {
+            let by = made.get(position).and_then(|entry| entry.created_by.as_deref()).unwrap_or("");
+            let line = format!("layer     {} {:>8}  {by}", layer.digest, human::size(layer.size));
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        let total: u64 = manifest.layers.iter().map(|layer| layer.size).sum();
+        let _ = writeln!(text, "size      {} compressed", human::size(total));
+    }
+    let json = json!({
+        "digest": digest,
+        "mediaType": media_type,
+        "size": bytes.len(),
+        "manifest": document,
+        "config": config,
+    });
+    Ok((text, json))
+}
+
+fn describe_config(text: &mut String, config: &ImageConfig) {
+    let _ = writeln!(text, "platform  {}", config.platform);
+    if let Some(created) = &config.created {
+        let _ = writeln!(text, "created   {created}");
+    }
+    let Some(run) = &config.config else { return };
+    let list = |words: &Option<Vec<String>>| words.as_ref().map(|words| json!(words).to_string());
+    let rows = [
+        ("entrypoint", list(&run.entrypoint)),
+        ("cmd", list(&run.cmd)),
+        ("workdir", run.working_dir.clone()),
+        ("user", run.user.clone()),
+        ("signal", run.stop_signal.clone()),
+    ];
+    for (name, value) in rows {
+        if let Some(value) = value {
+            let _ = writeln!(text, "{name:9} {value}");
+        }
+    }
+    for variable in &run.env {
+        let _ = writeln!(text, "env       {variable}");
+    }
+    for port in run.exposed_ports.keys() {
+        let _ = writeln!(text, "port      {port}");
+    }
+    for (key, value) in &run.labels {
+        let _ = writeln!(text, "label     {key}={value}");
+    }
+}
+
+pub(super) async fn validate(args: Validate, context: &Context) -> Result<(), Fail> {
+    let report = match find(&args.image, &args.registry, &args.aws, context).await? {
+        Named::Disk(layout) => {
+            blocking(move || {
+                let root = layout.root(None)?.digest;
+                Ok(recompute(&*layout, root.into()))
+            })
+            .await?
+        }
+        Named::Remote { registry, reference, manifest } => {
+            let digest = manifest.digest();
+            let runtime = tokio::runtime::Handle::current();
+            let blobs = RemoteBlobs { registry, reference, runtime };
+            blocking(move || Ok(recompute(&blobs, digest))).await?
+        }
+    };
+    tell(&report, context);
+    if report.is_valid() {
+        return Ok(());
+    }
+    let number = human::count(report.violations.len(), "problem");
+    Err(CliError::gate(format!("`{}` is not valid: {number}", args.image)).into())
+}
+
+fn tell(report: &Report, context: &Context) {
+    let list = |violations: &[crate::image::Violation]| {
+        violations.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let (violations, notes) = (list(&report.violations), list(&report.notes));
+    let mut text = String::new();
+    violations.iter().for_each(|line| {
+        let _ = writeln!(text, "wrong  {line}");
+    });
+    notes.iter().for_each(|line| {
+        let _ = writeln!(text, "note   {line}");
+    });
+    let _ = writeln!(
+        text,
+        "{}: {}, {}",
+        if report.is_valid() { "valid" } else { "not valid" },
+        human::count(report.images, "image"),
+        human::count(report.layers, "layer")
+    );
+    let json = json!({
+        "valid": report.is_valid(),
+        "images": report.images,
+        "layers": report.layers,
+        "violations": violations,
+        "notes": notes,
+    });
+    context.printer.result(&text, &json);
+}
+
+/// The blobs of a repository, for code that reads them without knowing of networks. Only called on threads that
+/// may block.
+struct RemoteBlobs {
+    registry: Box<Ecr>,
+    reference: Reference,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Blobs for RemoteBlobs {
+    fn open(&self, digest: &BlobDigest) -> io::Result<Option<BlobReader>> {
+        let repository = &self.reference.repository;
+        self.runtime.block_on(async {
+            // Manifests are not among a registry's blobs, and a digest does not tell which of the two it is of.
+            let id = ManifestId::Digest((*digest).into());
+            if let Some(manifest) = self.registry.manifest(repository, &id).await.map_err(io::Error::other)? {
+                return Ok(Some(Box::new(io::Cursor::new(manifest.bytes)) as BlobReader));
+            }
+            match self.registry.download(repository, digest).await {
+                Ok(stream) => {
+                    let reader = StreamReader::new(stream.map_err(io::Error::other));
+                    Ok(Some(
+                        Box::new(SyncIoBridge::new_with_handle(reader, self.runtime.clone())) as BlobReader
+                    ))
+                }
+                Err(RegistryError::Refused { code, .. }) if code == "LayersNotFoundException" => Ok(None),
+                Err(error) => Err(io::Error::other(error)),
+            }
+        })
+    }
+}

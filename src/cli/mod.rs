@@ -1,0 +1,154 @@
+//! The command line: arguments → settings → calls → report. The only room that prints, exits or reads the
+//! environment.
+
+mod args;
+mod build;
+mod emulator;
+mod error;
+mod image;
+mod plan;
+mod printer;
+mod report;
+mod results;
+mod settings;
+mod targets;
+
+use crate::base::{Env, Reporter, env};
+use args::{Cli, Command};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use error::{CliError, Fail};
+use printer::Printer;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What every command gets: the outside world.
+#[derive(Debug)]
+struct Context {
+    environment: Env,
+    printer: Printer,
+    reporter: Arc<dyn Reporter>,
+    matches: ArgMatches,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    let variables = std::env::vars_os();
+    // A name or value that is not UTF-8 is none of ours.
+    let environment: Env = variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let parsed = settings::command(&environment, Cli::command()).try_get_matches().and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches)?;
+        Ok((matches, cli))
+    });
+    let (matches, cli) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // Help goes to stdout and is no failure; a wrong option goes to stderr and is one.
+            let printed = error.print();
+            return ExitCode::from(
+                u8::try_from(error.exit_code()).unwrap_or(2).max(u8::from(printed.is_err())),
+            );
+        }
+    };
+    start_log(cli.global.verbose);
+    let printer = Printer::new(cli.global.format, environment.get(env::NO_COLOR).is_some());
+    let reporter = report::reporter(cli.global.progress, cli.global.quiet, printer);
+    let context = Context { environment, printer, reporter, matches };
+    if cli.global.show_settings {
+        settings::show(&context);
+        return ExitCode::SUCCESS;
+    }
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(run(cli, &context));
+            // Threads that make layers notice within a block that nobody listens any more.
+            runtime.shutdown_timeout(Duration::from_secs(2));
+            code
+        }
+        Err(error) => {
+            let error = CliError::internal(format!("starting the runtime: {error}"));
+            context.printer.failure(&error);
+            ExitCode::from(1)
+        }
+    }
+}
+
+async fn run(cli: Cli, context: &Context) -> ExitCode {
+    // The emulator decides itself what a signal means: the command that it runs gets it too.
+    let stops = !matches!(cli.command, Command::Emulator(_));
+    let work = async {
+        match cli.command {
+            Command::Build(args) => build::run(args, context).await,
+            Command::Push(args) => image::push(args, context).await,
+            Command::Inspect(args) => image::inspect(args, context).await,
+            Command::Validate(args) => image::validate(args, context).await,
+            Command::Emulator(args) => return emulator::run(args, context).await,
+            Command::Completions { shell } => {
+                completions(shell, context);
+                Ok(())
+            }
+        }
+        .map(|()| ExitCode::SUCCESS)
+    };
+    let done = tokio::select! {
+        done = work => done,
+        signal = interrupted(), if stops => {
+            // Dropping the work takes its temporary files along and stops its threads.
+            context.printer.stderr("interrupted: no tag was set and no result was written after this point");
+            return ExitCode::from(128 + signal);
+        }
+    };
+    done.unwrap_or_else(|failure: Fail| {
+        context.printer.failure(&*failure);
+        ExitCode::from(failure.kind().exit_code())
+    })
+}
+
+/// Waits for Ctrl-C or SIGTERM and gives the signal's number.
+async fn interrupted() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => match pressed {
+            Ok(()) => 2,
+            Err(_) => std::future::pending().await,
+        },
+        _ = terminate.recv() => 15,
+    }
+}
+
+fn completions(shell: clap_complete::Shell, context: &Context) {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "consign", &mut script);
+    context.printer.stdout(&String::from_utf8_lossy(&script));
+}
+
+/// Logs of this program alone: those of the SDK can hold requests, and requests hold credentials.
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => "consign=info",
+        2 => "consign=debug",
+        _ => "consign=trace,hyper_util=debug",
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+}
+
+/// The client for everything that is not AWS's API.
+fn http() -> Result<reqwest::Client, Fail> {
+    reqwest::Client::builder()
+        .user_agent(concat!("consign/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_secs(10))
+        .read_timeout(Duration::from_secs(60))
+        .build()
+        .map_err(|error| CliError::internal(format!("starting the HTTP client: {error}")).into())
+}

@@ -1,0 +1,185 @@
+//! How events look: bars on a terminal, lines in a log, JSON for machines, or nothing.
+
+use super::args::ProgressForm;
+use super::printer::Printer;
+use crate::base::{Event, Reporter, human};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::HashMap;
+use std::io::IsTerminal as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// In a log, a layer tells how far it is no more often than this.
+const PLAIN_PACE: Duration = Duration::from_secs(5);
+
+/// The reporter for `form`.
+pub(super) fn reporter(form: ProgressForm, quiet: bool, printer: Printer) -> Arc<dyn Reporter> {
+    match form {
+        ProgressForm::Json => Arc::new(Json(printer)),
+        ProgressForm::None => Arc::new(Quiet(printer)),
+        _ if quiet => Arc::new(Quiet(printer)),
+        ProgressForm::Auto if std::io::stderr().is_terminal() => Arc::new(Bars::new(printer)),
+        ProgressForm::Auto | ProgressForm::Plain => Arc::new(Plain::new(printer)),
+    }
+}
+
+/// The line that says what an event means, for those that mean something on their own.
+fn line(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Authenticated { source, arn } => match arn {
+            Some(arn) => format!("authenticated as {arn} with {source}"),
+            None => format!("authenticated with {source}"),
+        },
+        Event::ContextRead { entries, bytes } => {
+            let entries = usize::try_from(*entries).unwrap_or(usize::MAX);
+            let noun = if entries == 1 { "entry" } else { "entries" };
+            format!("context: {entries} {noun}, {}", human::size(*bytes))
+        }
+        Event::LayerDone { name, digest, bytes, reused, .. } => {
+            let what = if *reused { "is in the registry already" } else { "sent" };
+            format!("layer {name}: {what}, {} sha256:{}", human::size(*bytes), digest.short())
+        }
+        Event::Retrying { what, why } => format!("{what} starts anew: {why}"),
+        Event::RepositoryCreated { repository } => format!("created the repository {repository}"),
+        Event::Tagged { reference, digest, unchanged } => {
+            let what = if *unchanged { "already is" } else { "is now" };
+            format!("{reference} {what} {digest}")
+        }
+        Event::Started { what } => what.clone(),
+        _ => return None,
+    })
+}
+
+/// Warnings only.
+#[derive(Debug)]
+struct Quiet(Printer);
+
+impl Reporter for Quiet {
+    fn event(&self, event: Event) {
+        if let Event::Warning { message } = event {
+            self.0.warning(&message);
+        }
+    }
+}
+
+/// One JSON object a line.
+#[derive(Debug)]
+struct Json(Printer);
+
+impl Reporter for Json {
+    fn event(&self, event: Event) {
+        // Bytes read come thousands of times a second; what is sent tells the progress.
+        if !matches!(event, Event::LayerRead { .. })
+            && let Ok(line) = serde_json::to_string(&event)
+        {
+            self.0.stderr(&line);
+        }
+    }
+}
+
+/// What is known of the layers that are on their way.
+#[derive(Debug, Default)]
+struct Layers(HashMap<usize, Layer>);
+
+#[derive(Debug)]
+struct Layer {
+    name: String,
+    total: Option<u64>,
+    read: u64,
+    told: Instant,
+}
+
+/// Lines for a log.
+#[derive(Debug)]
+struct Plain {
+    printer: Printer,
+    layers: Mutex<Layers>,
+}
+
+impl Plain {
+    fn new(printer: Printer) -> Self {
+        Self { printer, layers: Mutex::default() }
+    }
+}
+
+impl Reporter for Plain {
+    fn event(&self, event: Event) {
+        if let Some(line) = line(&event) {
+            self.printer.stderr(&line);
+        }
+        let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Warning { message } => self.printer.warning(&message),
+            Event::LayerStarted { index, name, bytes } => {
+                layers.0.insert(index, Layer { name, total: bytes, read: 0, told: Instant::now() });
+            }
+            Event::LayerRead { index, bytes } => {
+                let Some(layer) = layers.0.get_mut(&index) else { return };
+                layer.read += bytes;
+                if layer.told.elapsed() >= PLAIN_PACE {
+                    layer.told = Instant::now();
+                    let total = layer.total.map(|total| format!(" of {}", human::size(total)));
+                    let (name, read) = (&layer.name, human::size(layer.read));
+                    self.printer.stderr(&format!("layer {name}: {read}{}", total.unwrap_or_default()));
+                }
+            }
+            Event::LayerDone { index, .. } => drop(layers.0.remove(&index)),
+            _ => {}
+        }
+    }
+}
+
+/// Bars on a terminal, one for each layer that is on its way.
+#[derive(Debug)]
+struct Bars {
+    printer: Printer,
+    bars: MultiProgress,
+    layers: Mutex<HashMap<usize, ProgressBar>>,
+}
+
+impl Bars {
+    fn new(printer: Printer) -> Self {
+        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(15));
+        Self { printer, bars, layers: Mutex::default() }
+    }
+
+    /// Prints above the bars.
+    fn say(&self, print: impl FnOnce()) {
+        self.bars.suspend(print);
+    }
+}
+
+impl Reporter for Bars {
+    fn event(&self, event: Event) {
+        if let Some(line) = line(&event) {
+            self.say(|| self.printer.stderr(&line));
+        }
+        let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Warning { message } => self.say(|| self.printer.warning(&message)),
+            Event::LayerStarted { index, name, bytes } => {
+                let style = ProgressStyle::with_template(
+                    "{msg:20!} {bar:30} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec}",
+                );
+                let bar = self.bars.add(ProgressBar::new(bytes.unwrap_or(0)));
+                if let Ok(style) = style {
+                    bar.set_style(style);
+                }
+                bar.set_message(name);
+                layers.insert(index, bar);
+            }
+            Event::LayerRead { index, bytes } => {
+                if let Some(bar) = layers.get(&index) {
+                    bar.inc(bytes);
+                }
+            }
+            Event::Retrying { .. } => layers.values().for_each(|bar| bar.set_position(0)),
+            Event::LayerDone { index, .. } => {
+                if let Some(bar) = layers.remove(&index) {
+                    bar.finish_and_clear();
+                }
+            }
+            _ => {}
+        }
+    }
+}

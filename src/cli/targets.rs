@@ -1,0 +1,213 @@
+//! From the references that a user wrote to the registries, repositories and tags that are meant.
+
+use super::args::{Aws, RegistryOptions};
+use super::error::{CliError, Fail, auth, bad_option};
+use crate::auth::token::TokenSettings;
+use crate::auth::{RoleSettings, Session, SessionSettings};
+use crate::base::clock::SystemClock;
+use crate::base::reference::private_host;
+use crate::base::{Backoff, Env, Reference, RegistryHost, env};
+use crate::publish::Target;
+use crate::registry::RegistryError;
+use crate::registry::ecr::Ecr;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// Parses what was given to `option`.
+pub(super) fn references(option: &str, texts: &[String]) -> Result<Vec<Reference>, Fail> {
+    texts.iter().map(|text| text.parse().map_err(|error| bad_option(option, error))).collect()
+}
+
+/// Which registry a reference means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Registry {
+    /// The private one of the account and region in use.
+    Own,
+    /// A private one that was written out.
+    Named { host: String, account: String, region: String },
+}
+
+/// Where private registries are, and what they are called.
+#[derive(Debug, Clone)]
+pub(super) struct Registries {
+    /// Name of the private registry, where it is not AWS's.
+    own_host: Option<String>,
+    /// The host of the endpoint, under which an emulator may be named too.
+    endpoint_host: Option<String>,
+}
+
+impl Registries {
+    /// Reads the options.
+    pub(super) fn new(options: &RegistryOptions) -> Result<Self, Fail> {
+        let endpoint_host = match &options.registry_endpoint {
+            None => None,
+            Some(text) => Some(authority(text).map_err(|why| bad_option("--registry-endpoint", why))?),
+        };
+        let own_host = options.registry_host.clone().or_else(|| endpoint_host.clone());
+        Ok(Self { own_host, endpoint_host })
+    }
+
+    fn meant(&self, reference: &Reference) -> Result<Registry, Fail> {
+        let Some(host) = &reference.host else { return Ok(Registry::Own) };
+        let text = host.as_str();
+        if Some(text) == self.own_host.as_deref() || Some(text) == self.endpoint_host.as_deref() {
+            return Ok(Registry::Own);
+        }
+        match host {
+            RegistryHost::Ecr { host, account, region } => Ok(Registry::Named {
+                host: host.clone(),
+                account: account.clone(),
+                region: region.clone(),
+            }),
+            RegistryHost::EcrPublic { .. } => Err(CliError::input(format!(
+                "`{reference}` is in ECR Public, and this version of consign works with private registries alone"
+            ))
+            .into()),
+            RegistryHost::Other { host } => Err(RegistryError::NotEcr { host: host.clone() }.into()),
+        }
+    }
+
+    /// The region that the first reference with a full ECR host names.
+    pub(super) fn region(&self, references: &[Reference]) -> Option<String> {
+        references.iter().find_map(|reference| match self.meant(reference) {
+            Ok(Registry::Named { region, .. }) => Some(region),
+            _ => None,
+        })
+    }
+
+    /// The registry that `reference` means. Asks for credentials.
+    pub(super) async fn open(&self, session: &Session, reference: &Reference) -> Result<Ecr, Fail> {
+        match self.meant(reference)? {
+            Registry::Named { host, account, region } => Ok(Ecr::new(session, host, Some(account), &region)),
+            Registry::Own => {
+                let region = session.region();
+                let host = match &self.own_host {
+                    Some(host) => host.clone(),
+                    None => private_host(&session.account().await.map_err(auth)?, region),
+                };
+                Ok(Ecr::new(session, host, None, region))
+            }
+        }
+    }
+
+    /// The repositories to push to, each with its tags, in the order of the input. A reference without a tag means
+    /// `latest`, as it does for Docker.
+    pub(super) fn targets(&self, references: &[Reference]) -> Result<Vec<(Reference, Target)>, Fail> {
+        let mut targets: Vec<(Registry, Reference, Target)> = Vec::new();
+        for reference in references {
+            if reference.digest.is_some() {
+                return Err(CliError::input(format!(
+                    "`{reference}` has a digest, and nothing can be pushed under a digest of one's choice"
+                ))
+                .hinted("push under a tag; the digest follows from the content")
+                .into());
+            }
+            let registry = self.meant(reference)?;
+            let tag = match &reference.tag {
+                Some(tag) => tag.clone(),
+                None => "latest".parse().expect("invariant: a valid tag"),
+            };
+            let known = targets
+                .iter_mut()
+                .find(|(known, _, target)| *known == registry && target.repository == reference.repository);
+            match known {
+                Some((_, _, target)) if target.tags.contains(&tag) => {}
+                Some((_, _, target)) => target.tags.push(tag),
+                None => {
+                    let target = Target { repository: reference.repository.clone(), tags: vec![tag] };
+                    targets.push((registry, reference.clone(), target));
+                }
+            }
+        }
+        Ok(targets.into_iter().map(|(_, reference, target)| (reference, target)).collect())
+    }
+}
+
+/// `HOST:PORT` of a URL.
+fn authority(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => Ok(format!("{host}:{port}")),
+        (Some(host), None) => Ok(host.to_owned()),
+        (None, _) => Err(format!("`{text}` has no host")),
+    }
+}
+
+/// The AWS session that the options ask for. Nothing is asked of AWS yet.
+pub(super) async fn session(
+    aws: &Aws,
+    region: Option<String>,
+    environment: &Env,
+    http: reqwest::Client,
+) -> Result<Session, Fail> {
+    let Aws {
+        role_to_assume,
+        role_session_name,
+        role_duration_seconds,
+        audience,
+        web_identity_token_file,
+        web_identity_token_env,
+        region: asked_region,
+        allowed_account_ids,
+        retry_max_attempts,
+    } = aws;
+    check_session_name(role_session_name)?;
+    for account in allowed_account_ids {
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(bad_option(
+                "--allowed-account-ids",
+                format!("`{account}` is not an account id: it has 12 digits"),
+            ));
+        }
+    }
+    let role = match role_to_assume {
+        None => None,
+        Some(arn) => {
+            check_role(arn)?;
+            Some(RoleSettings {
+                arn: arn.clone(),
+                session_name: role_session_name.clone(),
+                duration: role_duration_seconds.map(|seconds| Duration::from_secs(seconds.into())),
+                audience: audience.clone(),
+            })
+        }
+    };
+    let from_environment =
+        || [env::AWS_REGION, "AWS_DEFAULT_REGION"].iter().find_map(|name| environment.get(name));
+    let settings = SessionSettings {
+        region: asked_region.clone().or_else(|| from_environment().map(str::to_owned)).or(region),
+        role,
+        token: TokenSettings {
+            file: web_identity_token_file.clone(),
+            variable: web_identity_token_env.clone(),
+        },
+        allowed_accounts: allowed_account_ids.clone(),
+        backoff: Backoff { attempts: *retry_max_attempts, ..Backoff::default() },
+    };
+    Ok(Session::open(&settings, environment, Arc::new(SystemClock), http).await?)
+}
+
+/// STS's rule for a session's name.
+fn check_session_name(name: &str) -> Result<(), Fail> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    if (2..=64).contains(&name.len()) && name.chars().all(legal) {
+        return Ok(());
+    }
+    let rule = "2 to 64 letters, digits and `_+=,.@-`";
+    Err(bad_option("--role-session-name", format!("`{name}` is not a session name: it is made of {rule}")))
+}
+
+fn check_role(arn: &str) -> Result<(), Fail> {
+    let parts: Vec<_> = arn.splitn(6, ':').collect();
+    match parts.as_slice() {
+        ["arn", _, "iam", _, account, resource]
+            if account.len() == 12 && resource.starts_with("role/") && resource.len() > "role/".len() =>
+        {
+            Ok(())
+        }
+        _ => Err(CliError::input(format!("--role-to-assume: `{arn}` is not the ARN of a role"))
+            .hinted("it looks like arn:aws:iam::123456789012:role/NAME")
+            .into()),
+    }
+}

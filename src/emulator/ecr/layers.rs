@@ -1,0 +1,322 @@
+//! Layers: which are there, sending them in parts, and where to fetch them.
+
+use super::super::error::ApiError;
+use super::super::log::PartRecord;
+use super::super::store::{AppendError, Contents, Finish, Layer, Limits, decoded_length};
+use super::super::{AbsentLayer, layer_url};
+use super::{Call, validate};
+use crate::base::BlobDigest;
+use axum::body::Bytes;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Bytes that a part has at most, by the model.
+pub(super) const MAX_PART_BLOB: u64 = 20_971_520;
+/// Bytes that every part but the last has at least.
+const MIN_PART: u64 = 5 * 1024 * 1024;
+/// Parts of a layer, and its bytes, by ECR's quotas.
+const MAX_PARTS: u64 = 4_200;
+const MAX_LAYER: u64 = 52_000 * 1024 * 1024;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BatchCheckInput {
+    registry_id: Option<String>,
+    repository_name: Option<String>,
+    layer_digests: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(super) struct BatchCheckOutput {
+    layers: Vec<LayerOutput>,
+    failures: Vec<LayerFailure>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LayerOutput {
+    layer_digest: String,
+    layer_availability: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer_size: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LayerFailure {
+    layer_digest: String,
+    failure_code: &'static str,
+    failure_reason: &'static str,
+}
+
+pub(super) async fn batch_check_layer_availability(
+    call: &Call,
+    input: BatchCheckInput,
+) -> Result<BatchCheckOutput, ApiError> {
+    let repository = call.repository(input.registry_id.as_deref(), input.repository_name.as_deref())?;
+    let digests = validate::required("layerDigests", input.layer_digests)?;
+    validate::count("layerDigests", digests.len(), 1, 100)?;
+    for digest in &digests {
+        validate::count("layerDigests", digest.chars().count(), 0, 1000)?;
+    }
+    repository.commit().await?;
+    let mut output = BatchCheckOutput::default();
+    repository.read(|contents| {
+        for layer_digest in digests {
+            if !validate::is_digest(&layer_digest) {
+                output.failures.push(LayerFailure {
+                    layer_digest,
+                    failure_code: "InvalidLayerDigest",
+                    failure_reason: "Invalid request parameters: layer digest should satisfy the regex \
+                                     '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
+                });
+                continue;
+            }
+            let layer = layer_digest.parse().ok().and_then(|digest: BlobDigest| contents.layers.get(&digest));
+            match (layer, call.app.quirks.absent_layer) {
+                (Some(layer), _) => output.layers.push(LayerOutput {
+                    layer_digest,
+                    layer_availability: "AVAILABLE",
+                    layer_size: Some(layer.size),
+                }),
+                (None, AbsentLayer::Unavailable) => output.layers.push(LayerOutput {
+                    layer_digest,
+                    layer_availability: "UNAVAILABLE",
+                    layer_size: None,
+                }),
+                (None, AbsentLayer::Failure) => output.failures.push(LayerFailure {
+                    layer_digest,
+                    failure_code: "MissingLayerDigest",
+                    failure_reason: "The layer digest does not exist in the repository",
+                }),
+            }
+        }
+    });
+    Ok(output)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InitiateInput {
+    registry_id: Option<String>,
+    repository_name: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InitiateOutput {
+    upload_id: String,
+    part_size: u64,
+}
+
+pub(super) async fn initiate_layer_upload(
+    call: &Call,
+    input: InitiateInput,
+) -> Result<InitiateOutput, ApiError> {
+    let repository = call.repository(input.registry_id.as_deref(), input.repository_name.as_deref())?;
+    let upload = repository.open_upload();
+    Ok(InitiateOutput { upload_id: upload.id.clone(), part_size: call.app.part_size })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UploadPartInput<'a> {
+    registry_id: Option<String>,
+    repository_name: Option<String>,
+    upload_id: Option<String>,
+    part_first_byte: Option<u64>,
+    part_last_byte: Option<u64>,
+    /// Base64. Borrowed from the body unless the client escaped a character of it.
+    #[serde(borrow)]
+    layer_part_blob: Option<Cow<'a, str>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UploadPartOutput {
+    registry_id: String,
+    repository_name: String,
+    upload_id: String,
+    last_byte_received: u64,
+}
+
+pub(super) async fn upload_layer_part(
+    call: &Call,
+    input: UploadPartInput<'_>,
+) -> Result<UploadPartOutput, ApiError> {
+    let repository = call.repository(input.registry_id.as_deref(), input.repository_name.as_deref())?;
+    let upload_id = validate::required("uploadId", input.upload_id)?;
+    let first = validate::required("partFirstByte", input.part_first_byte)?;
+    let last = validate::required("partLastByte", input.part_last_byte)?;
+    let blob = validate::required("layerPartBlob", input.layer_part_blob)?;
+    let part =
+        PartRecord { upload_id: upload_id.clone(), first_byte: first, last_byte: last, bytes_stored: 0 };
+    call.annotate(|note| note.part = Some(part));
+
+    let not_base64 = || ApiError::serialization("layerPartBlob is not base64");
+    let length = decoded_length(blob.as_bytes()).ok_or_else(not_base64)?;
+    if length > MAX_PART_BLOB {
+        let text = format!("Member must have length less than or equal to {MAX_PART_BLOB}");
+        return Err(ApiError::invalid_parameter("layerPartBlob", text));
+    }
+    if last.checked_sub(first).and_then(|span| span.checked_add(1)) != Some(length) {
+        let text = format!("The layer part has {length} bytes, which is not partFirstByte to partLastByte");
+        return Err(ApiError::invalid_parameter("layerPartBlob", text));
+    }
+    let place = repository.place();
+    let upload = repository.upload(&upload_id).ok_or_else(|| place.upload_not_found(&upload_id))?;
+    if call.app.faults.vanishes("UploadLayerPart", upload.next_part()) {
+        repository.close_upload(&upload_id)?;
+        return Err(place.upload_not_found(&upload_id));
+    }
+
+    let blob = match blob {
+        Cow::Borrowed(text) => call.body.slice_ref(text.as_bytes()),
+        Cow::Owned(text) => Bytes::from(text),
+    };
+    // A server that answers with parts under 5 MiB, as tests want it, has to take them.
+    let limits = Limits { min_part: MIN_PART.min(call.app.part_size), parts: MAX_PARTS, layer: MAX_LAYER };
+    let appended = tokio::task::spawn_blocking(move || upload.append(first, &blob, length, limits))
+        .await
+        .map_err(ApiError::server)?;
+    appended.map_err(|error| match error {
+        AppendError::Closed => place.upload_not_found(&upload_id),
+        AppendError::OutOfOrder { held } => place.part_out_of_order(&upload_id, first, held),
+        AppendError::Limit(text) => ApiError::new("LimitExceededException", text),
+        AppendError::Base64 => not_base64(),
+        AppendError::Io(error) => error.into(),
+    })?;
+    call.annotate(|note| {
+        if let Some(part) = &mut note.part {
+            part.bytes_stored = length;
+        }
+    });
+    Ok(UploadPartOutput {
+        registry_id: repository.registry().account.clone(),
+        repository_name: repository.name().to_owned(),
+        upload_id,
+        last_byte_received: last,
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CompleteInput {
+    registry_id: Option<String>,
+    repository_name: Option<String>,
+    upload_id: Option<String>,
+    layer_digests: Option<Vec<String>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CompleteOutput {
+    registry_id: String,
+    repository_name: String,
+    upload_id: String,
+    layer_digest: String,
+}
+
+pub(super) async fn complete_layer_upload(
+    call: &Call,
+    input: CompleteInput,
+) -> Result<CompleteOutput, ApiError> {
+    let repository = call.repository(input.registry_id.as_deref(), input.repository_name.as_deref())?;
+    let upload_id = validate::required("uploadId", input.upload_id)?;
+    let digests = validate::required("layerDigests", input.layer_digests)?;
+    validate::count("layerDigests", digests.len(), 1, 100)?;
+    for digest in &digests {
+        validate::digest("layerDigests", digest)?;
+    }
+    let place = repository.place();
+    let upload = repository.upload(&upload_id).ok_or_else(|| place.upload_not_found(&upload_id))?;
+    if call.app.faults.vanishes("CompleteLayerUpload", upload.next_part()) {
+        repository.close_upload(&upload_id)?;
+        return Err(place.upload_not_found(&upload_id));
+    }
+
+    let expected: Vec<BlobDigest> = digests.iter().filter_map(|digest| digest.parse().ok()).collect();
+    let blobs = call.app.store.blobs.clone();
+    let finished = {
+        let upload = Arc::clone(&upload);
+        tokio::task::spawn_blocking(move || upload.finish(&expected, &blobs))
+            .await
+            .map_err(ApiError::server)??
+    };
+    let (digest, size) = match finished {
+        Finish::Closed => return Err(place.upload_not_found(&upload_id)),
+        Finish::Empty => return Err(place.empty_upload(&upload_id)),
+        Finish::TooSmall => {
+            return Err(ApiError::new(
+                "LayerPartTooSmallException",
+                "All layer parts except the last part should be at least 5MB",
+            ));
+        }
+        Finish::Mismatch(computed) => {
+            return Err(ApiError::new(
+                "InvalidLayerException",
+                format!(
+                    "The layer digest '{}' does not match the computed digest '{computed}'",
+                    digests.join(", ")
+                ),
+            ));
+        }
+        Finish::Done(digest, size) => (digest, size),
+    };
+    repository.close_upload(&upload_id)?;
+    let new = repository.change(|contents| contents.layers.insert(digest, Layer { size }).is_none());
+    repository.commit().await?;
+    if !new {
+        return Err(place.layer_already_exists(&digest));
+    }
+    Ok(CompleteOutput {
+        registry_id: repository.registry().account.clone(),
+        repository_name: repository.name().to_owned(),
+        upload_id,
+        layer_digest: digest.to_string(),
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DownloadUrlInput {
+    registry_id: Option<String>,
+    repository_name: Option<String>,
+    layer_digest: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DownloadUrlOutput {
+    download_url: String,
+    layer_digest: String,
+}
+
+pub(super) async fn get_download_url_for_layer(
+    call: &Call,
+    input: DownloadUrlInput,
+) -> Result<DownloadUrlOutput, ApiError> {
+    let repository = call.repository(input.registry_id.as_deref(), input.repository_name.as_deref())?;
+    let layer_digest = validate::required("layerDigest", input.layer_digest)?;
+    validate::digest("layerDigest", &layer_digest)?;
+    let digest: Option<BlobDigest> = layer_digest.parse().ok();
+    let digest = digest
+        .filter(|digest| repository.read(|contents| contents.layers.contains_key(digest)))
+        .ok_or_else(|| repository.place().layer_not_found(&layer_digest))?;
+    if !repository.read(|contents| is_referenced(contents, &digest)) {
+        return Err(ApiError::new(
+            "LayerInaccessibleException",
+            "The specified layer is not available because it is not associated with an image. Unassociated image \
+             layers may be cleaned up at any time.",
+        ));
+    }
+    let own = call.app.own_host();
+    let host = layer_url::host_for(&call.app, &own).unwrap_or(own);
+    Ok(DownloadUrlOutput { download_url: layer_url::make(&call.app, &host, &digest), layer_digest })
+}
+
+/// Whether an image of the repository uses the blob.
+fn is_referenced(contents: &Contents, digest: &BlobDigest) -> bool {
+    contents.images.values().any(|image| image.blobs.contains(digest))
+}

@@ -1,0 +1,106 @@
+//! The constraints of the model, and the words in which ECR says that one is not met.
+
+use super::super::error::ApiError;
+use crate::base::{RepositoryName, Tag};
+
+const REPOSITORY_NAME: &str = r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*";
+const DIGEST: &str = "[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+";
+
+/// The member, which must be there.
+pub(super) fn required<T>(member: &str, value: Option<T>) -> Result<T, ApiError> {
+    value.ok_or_else(|| ApiError::invalid_parameter(member, "Member must not be null"))
+}
+
+fn pattern(member: &str, pattern: &str) -> ApiError {
+    ApiError::invalid_parameter(member, format!("must satisfy regular expression '{pattern}'"))
+}
+
+/// Between `min` and `max` entries.
+pub(super) fn count(member: &str, found: usize, min: usize, max: usize) -> Result<(), ApiError> {
+    let fail = |bound: &str, limit: usize| {
+        let text = format!("Member must have length {bound} than or equal to {limit}");
+        Err(ApiError::invalid_parameter(member, text))
+    };
+    match found {
+        _ if found < min => fail("greater", min),
+        _ if found > max => fail("less", max),
+        _ => Ok(()),
+    }
+}
+
+/// Between `min` and `max`.
+pub(super) fn range(member: &str, found: i64, min: i64, max: i64) -> Result<i64, ApiError> {
+    let fail = |bound: &str, limit: i64| {
+        let text = format!("Member must have value {bound} than or equal to {limit}");
+        Err(ApiError::invalid_parameter(member, text))
+    };
+    match found {
+        _ if found < min => fail("greater", min),
+        _ if found > max => fail("less", max),
+        _ => Ok(found),
+    }
+}
+
+pub(super) fn registry_id(id: &str) -> Result<&str, ApiError> {
+    let legal = id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit());
+    if legal { Ok(id) } else { Err(pattern("registryId", "[0-9]{12}")) }
+}
+
+pub(super) fn repository_name<'a>(member: &str, name: Option<&'a str>) -> Result<&'a str, ApiError> {
+    let name = required(member, name)?;
+    count(member, name.chars().count(), 2, 256)?;
+    match name.parse::<RepositoryName>() {
+        Ok(_) => Ok(name),
+        Err(_) => Err(pattern(member, REPOSITORY_NAME)),
+    }
+}
+
+/// A tag. The model allows 300 characters; what OCI's grammar allows is what can also be pulled.
+pub(super) fn image_tag<'a>(member: &str, tag: &'a str) -> Result<&'a str, ApiError> {
+    count(member, tag.chars().count(), 1, 300)?;
+    match tag.parse::<Tag>() {
+        Ok(_) => Ok(tag),
+        Err(_) => Err(pattern(member, "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")),
+    }
+}
+
+/// Whether `text` has the shape of a digest, which need not be one that ECR can compute.
+pub(super) fn is_digest(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(algorithm, digits)| {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_+.".contains(&byte);
+        !algorithm.is_empty()
+            && algorithm.bytes().all(legal)
+            && !digits.is_empty()
+            && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+pub(super) fn digest<'a>(member: &str, text: &'a str) -> Result<&'a str, ApiError> {
+    if is_digest(text) { Ok(text) } else { Err(pattern(member, DIGEST)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_those_of_ecr() {
+        assert_eq!(
+            range("maxResults", 1001, 1, 1000).unwrap_err().message,
+            "Invalid parameter at 'maxResults' failed to satisfy constraint: 'Member must have value less than or \
+             equal to 1000'"
+        );
+        let message = repository_name("repositoryName", Some("Shop")).unwrap_err().message;
+        assert!(message.starts_with(
+            "Invalid parameter at 'repositoryName' failed to satisfy constraint: 'must satisfy regular expression '"
+        ));
+    }
+
+    #[test]
+    fn digests_have_a_shape() {
+        assert!(is_digest("sha256:0aF") && is_digest("sha512:00"));
+        for wrong in ["", ":", "sha256:", ":00", "sha256:xyz", "sha 256:00", "../x"] {
+            assert!(!is_digest(wrong), "{wrong}");
+        }
+    }
+}

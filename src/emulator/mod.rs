@@ -1,0 +1,372 @@
+//! ECR in a box: a faithful ECR, STS, OIDC issuer and OCI registry on loopback, for pipelines, tests and teaching
+//! without an AWS account.
+//!
+//! It is also the judge of the client, so it shares nothing with the client's network side: only the vocabulary
+//! of `base` and the documents of `image`. One port serves everything:
+//!
+//! | request | service |
+//! |---|---|
+//! | `POST /` with `X-Amz-Target` | ECR's JSON API |
+//! | `POST /` with a form | STS's query API |
+//! | `/oidc/…` | the OIDC issuer, and the endpoint that gives a job its token |
+//! | `/v2/…` | the registry, for Docker and its kind |
+//! | `/layer/…` | where layers are downloaded from, in S3's place |
+//!
+//! What it can be told to do wrong is described in [`fault`].
+
+mod body;
+mod ecr;
+mod error;
+pub mod fault;
+mod glob;
+mod iam;
+mod layer_url;
+mod link;
+mod log;
+mod oidc;
+mod seal;
+mod server;
+mod sigv4;
+mod store;
+mod sts;
+mod v2;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::StartError;
+pub use fault::{Fault, ParseFaultError};
+pub use log::{PartRecord, RequestRecord};
+
+use crate::base::clock::SystemClock;
+use crate::base::{BlobDigest, Clock, ManifestDigest, MediaType, Secret, env};
+use axum::Router;
+use axum::http::StatusCode;
+use body::Room;
+use fault::Faults;
+use iam::{Gate, Role};
+use link::{Control, Links};
+use oidc::{FILE_TOKEN_SECONDS, Issuer};
+use seal::Seal;
+use server::App;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{RegistryId, Store};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// What Python's SDK and the AWS CLI 1 read in place of `AWS_REGION`.
+const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
+
+/// How an emulator is set up.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it listens; port 0 takes any that is free.
+    pub listen: SocketAddr,
+    /// Where its state lies, and is kept; without one it is a temporary directory that goes with the emulator.
+    pub state: Option<PathBuf>,
+    /// The account, 12 digits.
+    pub account: String,
+    /// The region of [`Emulator::environment`] and [`Emulator::registry`]. Calls can be signed for any.
+    pub region: String,
+    /// The host that `repositoryUri` and `proxyEndpoint` name; without one its own `127.0.0.1:PORT`.
+    pub registry_host: Option<String>,
+    /// The part size that `InitiateLayerUpload` answers, in bytes: on AWS probably 10,485,760, or 20,971,520 (no
+    /// source settles it). If it is smaller than 5 MiB, parts that small are accepted too.
+    pub part_size: u64,
+    /// The readings of what else is not known about ECR.
+    pub quirks: Quirks,
+    /// What goes wrong from the start.
+    pub faults: Vec<Fault>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How long a session lasts at most, whatever is asked for.
+    pub credential_lifetime: Duration,
+    /// The audiences that the account's OIDC provider is registered with.
+    pub audiences: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            state: None,
+            account: "123456789012".into(),
+            region: "us-east-1".into(),
+            registry_host: None,
+            part_size: 10_485_760,
+            quirks: Quirks::default(),
+            faults: Vec::new(),
+            clock: Arc::new(SystemClock),
+            credential_lifetime: Duration::from_hours(12),
+            audiences: vec!["sts.amazonaws.com".into()],
+        }
+    }
+}
+
+/// What no source settles about ECR; a client has to work with every reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quirks {
+    /// The status of `/v2/` for a token that has expired: 403 or 401.
+    pub expired_registry_token: StatusCode,
+    /// What a second push of the same image to the same immutable tag is answered with.
+    pub immutable_repush: ImmutableRepush,
+    /// Where `BatchCheckLayerAvailability` reports a digest that is not there.
+    pub absent_layer: AbsentLayer,
+}
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self {
+            expired_registry_token: StatusCode::FORBIDDEN,
+            immutable_repush: ImmutableRepush::ImageAlreadyExists,
+            absent_layer: AbsentLayer::Unavailable,
+        }
+    }
+}
+
+/// The exception for pushing what is already there, under a tag that can't be moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImmutableRepush {
+    /// `ImageAlreadyExistsException`
+    ImageAlreadyExists,
+    /// `ImageTagAlreadyExistsException`
+    ImageTagAlreadyExists,
+}
+
+/// How a layer that is not there is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AbsentLayer {
+    /// Among `layers`, as `UNAVAILABLE`.
+    Unavailable,
+    /// Among `failures`, as `MissingLayerDigest`.
+    Failure,
+}
+
+/// A running emulator. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Emulator {
+    app: Arc<App>,
+    region: String,
+    token_file: PathBuf,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<()>>,
+    renewal: JoinHandle<()>,
+    /// The state, if it is not to be kept.
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl Emulator {
+    /// Binds the address, opens the state and serves from then on, on tasks of the current Tokio runtime.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        check(&settings)?;
+        let listen = |source| StartError::Listen { address: settings.listen, source };
+        let listener = TcpListener::bind(settings.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let (root, temporary) = match &settings.state {
+            Some(path) => {
+                fs_err::create_dir_all(path)?;
+                (fs_err::canonicalize(path)?, None)
+            }
+            None => {
+                let directory = tempfile::Builder::new().prefix("consign-emulator-").tempdir()?;
+                (directory.path().to_owned(), Some(directory))
+            }
+        };
+        let store = Store::open(&root, temporary.is_none())?;
+        let keys = root.join("keys");
+        fs_err::create_dir_all(&keys)?;
+        let url = server::issuer_url(address);
+        let role = Role::built_in(&settings.account, url.trim_start_matches("http://"));
+        let app = Arc::new(App {
+            clock: settings.clock,
+            account: settings.account,
+            registry_host: settings.registry_host,
+            audiences: settings.audiences,
+            credential_lifetime: settings.credential_lifetime,
+            part_size: settings.part_size,
+            quirks: settings.quirks,
+            address,
+            gate: Gate::new(Seal::open(&keys.join("seal"))?),
+            issuer: Issuer::open(&keys.join("oidc"), url)?,
+            roles: vec![role],
+            store,
+            faults: Faults::new(settings.faults),
+            log: log::Log::default(),
+            room: Room::default(),
+        });
+        let token_file = root.join("web-identity-token");
+        write_token(&app, &token_file)?;
+        let renewal = tokio::spawn(renew_token(Arc::clone(&app), token_file.clone()));
+
+        let router = Router::new().fallback(server::serve).with_state(Arc::clone(&app));
+        let (stop, stopped) = oneshot::channel();
+        let serving = axum::serve(Links(listener), router.into_make_service_with_connect_info::<Control>())
+            .with_graceful_shutdown(async {
+                // An emulator that was dropped stops as one that was told to.
+                stopped.await.unwrap_or_default();
+            });
+        let server = tokio::spawn(async {
+            if let Err(error) = serving.await {
+                tracing::error!("{error}");
+            }
+        });
+        Ok(Self {
+            app,
+            region: settings.region,
+            token_file,
+            stop: Some(stop),
+            server: Some(server),
+            renewal,
+            _temporary: temporary,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.app.address
+    }
+
+    /// The variables that point AWS's SDKs, its CLI and consign at it, by the way in that a real job has: OIDC,
+    /// then STS. No static key is among them.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let origin = self.app.origin();
+        let role = self.app.role_arn(&self.app.roles[0].name);
+        let mut variables = vec![
+            (env::AWS_ENDPOINT_URL_ECR, origin.clone()),
+            (env::AWS_ENDPOINT_URL_ECR_PUBLIC, origin.clone()),
+            (env::AWS_ENDPOINT_URL_STS, origin.clone()),
+            (env::AWS_REGION, self.region.clone()),
+            (AWS_DEFAULT_REGION, self.region.clone()),
+            (env::ACTIONS_ID_TOKEN_REQUEST_URL, format!("{}/token?api-version=2.0", self.app.issuer.url)),
+            (env::ACTIONS_ID_TOKEN_REQUEST_TOKEN, self.app.issuer.request_token.expose().to_owned()),
+            (env::AWS_ROLE_ARN, role.clone()),
+            (env::AWS_WEB_IDENTITY_TOKEN_FILE, self.token_file.display().to_string()),
+            (env::CONSIGN_ROLE_TO_ASSUME, role),
+            (env::CONSIGN_REGISTRY_ENDPOINT, origin),
+        ];
+        if let Some(host) = &self.app.registry_host {
+            variables.push((env::CONSIGN_REGISTRY_HOST, host.clone()));
+        }
+        variables
+    }
+
+    /// Lets something go wrong from now on.
+    pub fn inject(&self, fault: Fault) {
+        self.app.faults.inject(fault);
+    }
+
+    /// What was asked so far, the oldest first.
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.app.log.all()
+    }
+
+    /// A token of the issuer, as a CI would put it into a variable or a file: for `audience`, about the built-in
+    /// job or another `subject`.
+    pub fn identity_token(&self, audience: &str, subject: Option<&str>) -> Secret {
+        self.app.issuer.mint(audience, subject, self.app.clock.now(), oidc::JOB_TOKEN_SECONDS)
+    }
+
+    /// What the registry of its account and region holds at this moment, by repository.
+    pub fn registry(&self) -> BTreeMap<String, RepositorySnapshot> {
+        let registry = RegistryId { account: self.app.account.clone(), region: self.region.clone() };
+        let repositories = self.app.store.repositories(&registry);
+        repositories
+            .iter()
+            .map(|repository| {
+                let uploads = repository.open_uploads();
+                let snapshot = repository.read(|contents| RepositorySnapshot {
+                    images: contents
+                        .images
+                        .iter()
+                        .map(|(digest, image)| ImageSnapshot {
+                            digest: *digest,
+                            media_type: image.media_type.clone(),
+                            tags: contents.tags_of(digest),
+                        })
+                        .collect(),
+                    blobs: contents.layers.iter().map(|(digest, layer)| (*digest, layer.size)).collect(),
+                    uploads: uploads.into_iter().collect(),
+                });
+                (repository.name().to_owned(), snapshot)
+            })
+            .collect()
+    }
+
+    /// Ends it and waits until every request has been answered and the state is free for another.
+    pub async fn stop(mut self) {
+        self.stop = None;
+        self.renewal.abort();
+        if let Some(server) = self.server.take()
+            && let Err(error) = server.await
+        {
+            tracing::error!("{error}");
+        }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // Dropping `stop` ends the server.
+        self.renewal.abort();
+    }
+}
+
+/// A repository at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositorySnapshot {
+    /// Its images and indexes.
+    pub images: Vec<ImageSnapshot>,
+    /// Its blobs, and their sizes in bytes.
+    pub blobs: BTreeMap<BlobDigest, u64>,
+    /// Its open uploads by id, and how many bytes each has.
+    pub uploads: BTreeMap<String, u64>,
+}
+
+/// An image at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageSnapshot {
+    /// Of its manifest.
+    pub digest: ManifestDigest,
+    /// Of its manifest.
+    pub media_type: MediaType,
+    /// On it.
+    pub tags: Vec<String>,
+}
+
+fn check(settings: &Settings) -> Result<(), StartError> {
+    let account = &settings.account;
+    if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        let value = account.clone();
+        return Err(StartError::Setting { name: "account", value, expected: "12 digits" });
+    }
+    if !sigv4::is_region(&settings.region) {
+        let value = settings.region.clone();
+        return Err(StartError::Setting { name: "region", value, expected: "a region like us-east-1" });
+    }
+    if !(1..=20_971_520).contains(&settings.part_size) {
+        let value = settings.part_size.to_string();
+        return Err(StartError::Setting { name: "part size", value, expected: "1 to 20971520 bytes" });
+    }
+    Ok(())
+}
+
+fn write_token(app: &App, path: &Path) -> std::io::Result<()> {
+    let audience = app.audiences.first().map_or("sts.amazonaws.com", String::as_str);
+    let token = app.issuer.mint(audience, None, app.clock.now(), FILE_TOKEN_SECONDS);
+    seal::write_secret(path, token.expose().as_bytes())
+}
+
+/// Keeps the token in the file fresh, as Kubernetes does.
+async fn renew_token(app: Arc<App>, path: PathBuf) {
+    loop {
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        if let Err(error) = write_token(&app, &path) {
+            tracing::error!("{error}");
+        }
+    }
+}

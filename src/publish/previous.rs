@@ -1,0 +1,164 @@
+//! The images that a push replaces: the registry is the cache.
+//!
+//! Manifest and config of an image pair the digest of each layer's tar with the blob that the registry holds. A
+//! layer of ours that has the same tar, and would be compressed the same way, is that blob.
+
+use super::Target;
+use crate::base::{BlobDigest, DiffId, ManifestDigest, MediaType, Reporter, RepositoryName, Tag};
+use crate::image::{Descriptor, ImageConfig, Manifest};
+use crate::registry::{ManifestId, Registry, RegistryError, StoredManifest};
+use futures::TryStreamExt as _;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// A config is never larger; one that claims to be is not read.
+const CONFIG_AT_MOST: u64 = 8 * 1024 * 1024;
+
+/// What is known of the images that have our tags now.
+#[derive(Debug, Default)]
+pub struct Previous {
+    tags: HashMap<Tag, ManifestDigest>,
+    blobs: HashMap<(DiffId, String), Descriptor>,
+}
+
+impl Previous {
+    /// Looks at the images that the target's tags point at. A repository that does not exist is an error here,
+    /// before anything is made or sent. What can't be read is no cache, and no error.
+    pub async fn find<R: Registry>(
+        registry: &R,
+        target: &Target,
+        reporter: &Arc<dyn Reporter>,
+    ) -> Result<Self, RegistryError> {
+        let mut previous = Self::default();
+        let ids: Vec<_> = target.tags.iter().cloned().map(ManifestId::Tag).collect();
+        if ids.is_empty() {
+            return Ok(previous);
+        }
+        let manifests = match registry.manifests(&target.repository, &ids).await {
+            Ok(manifests) => manifests,
+            Err(RegistryError::Denied { operation, .. }) => {
+                reporter.warn(format!(
+                    "`ecr:{operation}` is denied, so layers of earlier images can't be found and reused"
+                ));
+                return Ok(previous);
+            }
+            Err(error) => return Err(error),
+        };
+        let mut seen = HashSet::new();
+        for (tag, manifest) in target.tags.iter().zip(manifests) {
+            let Some(manifest) = manifest else { continue };
+            previous.tags.insert(tag.clone(), manifest.digest());
+            if seen.insert(manifest.digest())
+                && let Err(error) = previous.learn(registry, &target.repository, &manifest).await
+            {
+                tracing::debug!("the layers of {tag} can't be reused: {error}");
+            }
+        }
+        Ok(previous)
+    }
+
+    /// Looks only at what the target's tags point at, for an image whose digests are all known.
+    pub async fn tags_only<R: Registry>(registry: &R, target: &Target) -> Result<Self, RegistryError> {
+        let ids: Vec<_> = target.tags.iter().cloned().map(ManifestId::Tag).collect();
+        let mut previous = Self::default();
+        if !ids.is_empty() {
+            match registry.manifests(&target.repository, &ids).await {
+                Ok(manifests) => {
+                    let tagged = target.tags.iter().zip(manifests);
+                    let digests = tagged.filter_map(|(tag, found)| Some((tag.clone(), found?.digest())));
+                    previous.tags.extend(digests);
+                }
+                Err(RegistryError::Denied { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(previous)
+    }
+
+    /// Pairs the tars and blobs of one image.
+    async fn learn<R: Registry>(
+        &mut self,
+        registry: &R,
+        repository: &RepositoryName,
+        manifest: &StoredManifest,
+    ) -> Result<(), RegistryError> {
+        let Ok(manifest) = serde_json::from_slice::<Manifest>(&manifest.bytes) else { return Ok(()) };
+        if manifest.config.media_type != MediaType::OCI_CONFIG || manifest.config.size > CONFIG_AT_MOST {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        let mut stream = registry.download(repository, &manifest.config.digest).await?;
+        while let Some(chunk) = stream.try_next().await? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() as u64 > manifest.config.size {
+                return Ok(());
+            }
+        }
+        if BlobDigest::of(&bytes) != manifest.config.digest {
+            return Ok(());
+        }
+        if let Ok(config) = serde_json::from_slice::<ImageConfig>(&bytes) {
+            self.pair(&manifest, &config);
+        }
+        Ok(())
+    }
+
+    fn pair(&mut self, manifest: &Manifest, config: &ImageConfig) {
+        let made: Vec<_> = config.history.iter().filter(|entry| !entry.empty_layer).collect();
+        let diff_ids = &config.rootfs.diff_ids;
+        if made.len() != diff_ids.len() || manifest.layers.len() != diff_ids.len() {
+            return;
+        }
+        for ((diff_id, descriptor), entry) in diff_ids.iter().zip(&manifest.layers).zip(made) {
+            if let Some(encoding) = &entry.comment {
+                self.blobs.insert((*diff_id, encoding.clone()), descriptor.clone());
+            }
+        }
+    }
+
+    /// What `tag` pointed at before the push.
+    pub fn digest_of(&self, tag: &Tag) -> Option<ManifestDigest> {
+        self.tags.get(tag).copied()
+    }
+
+    /// Whether any layer compressed in the way `encoding` is known, so that it pays to hash ours first.
+    pub fn knows(&self, encoding: &str) -> bool {
+        self.blobs.keys().any(|(_, known)| known == encoding)
+    }
+
+    /// The blob of the layer with this tar, compressed in the way `encoding`.
+    pub fn blob(&self, diff_id: DiffId, encoding: &str) -> Option<&Descriptor> {
+        self.blobs.get(&(diff_id, encoding.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{History, RootFs};
+
+    #[test]
+    fn only_layers_that_would_be_the_same_bytes_are_reused() {
+        let layer = Descriptor::new(MediaType::OCI_LAYER_GZIP, BlobDigest::of(b"blob"), 4);
+        let config = Descriptor::new(MediaType::OCI_CONFIG, BlobDigest::of(b"{}"), 2);
+        let diff_id = DiffId::of(b"tar");
+        let config_value = ImageConfig {
+            created: None,
+            author: None,
+            platform: "linux/amd64".parse().unwrap(),
+            config: None,
+            rootfs: RootFs::new(vec![diff_id]),
+            history: vec![
+                History { empty_layer: true, ..History::default() },
+                History { comment: Some("gzip-5/1".into()), ..History::default() },
+            ],
+            other: std::collections::BTreeMap::new(),
+        };
+        let mut previous = Previous::default();
+        previous.pair(&Manifest::new(config, vec![layer.clone()]), &config_value);
+        assert!(previous.knows("gzip-5/1") && !previous.knows("gzip-6/1"));
+        assert_eq!(previous.blob(diff_id, "gzip-5/1"), Some(&layer));
+        assert_eq!(previous.blob(diff_id, "gzip-6/1"), None);
+        assert_eq!(previous.blob(DiffId::of(b"other"), "gzip-5/1"), None);
+    }
+}

@@ -1,0 +1,136 @@
+//! Registries: what is there, sending blobs and manifests, and getting them.
+//!
+//! [`Registry`] is what the later rooms see; [`ecr`] speaks ECR's own API (layer parts, `PutImage`). A blob's
+//! bytes come from a [`Source`], which can make them as often as it is asked, so a broken upload starts anew
+//! without a temporary copy. Nothing here decides what is built.
+
+pub mod ecr;
+pub mod error;
+pub mod source;
+
+pub use error::RegistryError;
+pub use source::{Cancelled, Made, Memory, Sink, Source, SourceError};
+
+use crate::base::{BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};
+use std::collections::HashSet;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// A manifest or index as a registry stores it: exact bytes and their type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredManifest {
+    /// The bytes that are hashed.
+    pub bytes: Vec<u8>,
+    /// Their type.
+    pub media_type: MediaType,
+}
+
+impl StoredManifest {
+    /// The digest of the bytes.
+    pub fn digest(&self) -> ManifestDigest {
+        ManifestDigest::of(&self.bytes)
+    }
+}
+
+/// What became of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uploaded {
+    /// Digests and size of what the source gave.
+    pub made: Made,
+    /// Bytes that were sent; 0 if the registry had the blob already.
+    pub sent: u64,
+}
+
+/// What became of a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// The manifest is new, or the tag was moved to it.
+    Stored,
+    /// It was all there already.
+    Unchanged,
+}
+
+/// Which manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ManifestId {
+    /// Whatever the tag points at.
+    Tag(Tag),
+    /// This one.
+    Digest(ManifestDigest),
+}
+
+impl std::fmt::Display for ManifestId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tag(tag) => write!(f, "{tag}"),
+            Self::Digest(digest) => write!(f, "{digest}"),
+        }
+    }
+}
+
+/// How far an upload is; called often and from the middle of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// So many bytes more are stored.
+    Sent(u64),
+    /// The upload broke and starts anew.
+    Restarted,
+}
+
+/// Takes [`Progress`].
+pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// A stream of a blob's bytes.
+pub type Download = Pin<Box<dyn futures::Stream<Item = Result<bytes::Bytes, RegistryError>> + Send>>;
+
+/// One registry. Methods can be called in parallel.
+pub trait Registry: Send + Sync {
+    /// The registry's name, as it stands in front of a repository.
+    fn host(&self) -> &str;
+
+    /// Which of `digests` the repository has.
+    fn available(
+        &self,
+        repository: &RepositoryName,
+        digests: &[BlobDigest],
+    ) -> impl Future<Output = Result<HashSet<BlobDigest>, RegistryError>> + Send;
+
+    /// Sends what `source` makes, unless the repository has it.
+    fn upload(
+        &self,
+        repository: &RepositoryName,
+        source: Arc<dyn Source>,
+        progress: OnProgress,
+    ) -> impl Future<Output = Result<Uploaded, RegistryError>> + Send;
+
+    /// The manifests that are there, in the order of `ids`.
+    fn manifests(
+        &self,
+        repository: &RepositoryName,
+        ids: &[ManifestId],
+    ) -> impl Future<Output = Result<Vec<Option<StoredManifest>>, RegistryError>> + Send;
+
+    /// The manifest, or none if there is none.
+    fn manifest(
+        &self,
+        repository: &RepositoryName,
+        id: &ManifestId,
+    ) -> impl Future<Output = Result<Option<StoredManifest>, RegistryError>> + Send {
+        async move { Ok(self.manifests(repository, std::slice::from_ref(id)).await?.pop().flatten()) }
+    }
+
+    /// Stores a manifest whose blobs are all there, under `tag` or, without one, under its digest alone.
+    fn put_manifest(
+        &self,
+        repository: &RepositoryName,
+        manifest: &StoredManifest,
+        tag: Option<&Tag>,
+    ) -> impl Future<Output = Result<Put, RegistryError>> + Send;
+
+    /// The bytes of a blob.
+    fn download(
+        &self,
+        repository: &RepositoryName,
+        digest: &BlobDigest,
+    ) -> impl Future<Output = Result<Download, RegistryError>> + Send;
+}

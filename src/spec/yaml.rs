@@ -1,0 +1,175 @@
+//! `consign.yaml`: a build without a Dockerfile, as text, into a [`Plan`].
+//!
+//! Everything that is wrong is reported at once, each with its place. Nothing is guessed: an unknown key is an
+//! error, so a typing mistake can't silently lose a setting.
+
+mod check;
+mod node;
+
+use super::plan::{Encryption, ImageSettings, LayerPlan, Modes, Plan, RepositorySettings};
+use super::problem::SpecError;
+use check::{Checker, Fields};
+use node::{Document, Node};
+use std::path::Path;
+
+/// The version of the format that this program reads.
+pub const API_VERSION: &str = "consign/v1";
+
+/// Reads the text of a `consign.yaml`; `file` is its name in messages. `layers` is empty if the key is left
+/// out, which means all of the context in one layer; where that goes, the caller knows.
+pub fn parse(file: &Path, text: &str) -> Result<Plan, SpecError> {
+    let document = Document::parse(text).map_err(|problem| SpecError::new(file, vec![problem]))?;
+    let mut checker = Checker::default();
+    let plan = plan(&mut checker, document.root());
+    match (plan, checker.into_problems(&document)) {
+        (Some(plan), problems) if problems.is_empty() => Ok(plan),
+        (_, problems) => Err(SpecError::new(file, problems)),
+    }
+}
+
+/// None if something is wrong; then `checker` knows what. The same goes for all functions below.
+fn plan(checker: &mut Checker, root: &Node) -> Option<Plan> {
+    let keys = ["apiVersion", "base", "platforms", "layers", "config", "repository"];
+    let fields = checker.map(root, "", &keys)?;
+    match fields.text(checker, "apiVersion") {
+        Some(version) if version != API_VERSION => {
+            let node = fields.get("apiVersion")?;
+            let message = format!("`{version}` is not a version of this format that this consign reads");
+            checker.fail(node, message, Some(format!("write `apiVersion: {API_VERSION}`")));
+        }
+        None if fields.get("apiVersion").is_none() => {
+            let hint = format!("begin with `apiVersion: {API_VERSION}`");
+            checker.fail(root, "there is no `apiVersion`".into(), Some(hint));
+        }
+        _ => {}
+    }
+    let base = match fields.text(checker, "base") {
+        Some("scratch") | None => None,
+        Some(_) => fields.parse(checker, "base"),
+    };
+    let platforms = fields.items(checker, "platforms", Checker::parse);
+    let layers = fields.items(checker, "layers", layer);
+    if let (Some(node), Some([])) = (fields.get("layers"), layers.as_deref()) {
+        let hint = "leave `layers` out to take the whole context".into();
+        checker.fail(node, "`layers` is an empty list".into(), Some(hint));
+    }
+    let config = fields.get("config").map(|node| config(checker, node));
+    let repository = fields.get("repository").map(|node| repository(checker, node));
+    Some(Plan {
+        base,
+        platforms: platforms.unwrap_or_default(),
+        layers: layers.unwrap_or_default(),
+        config: config.flatten().unwrap_or_default(),
+        repository: repository.flatten().unwrap_or_default(),
+    })
+}
+
+fn layer(checker: &mut Checker, node: &Node, place: &str) -> Option<LayerPlan> {
+    let keys = ["name", "from", "to", "include", "exclude", "owner", "modes"];
+    let fields = checker.map(node, place, &keys)?;
+    let from = fields.required(checker, "from", Checker::path_below);
+    let to = fields.required(checker, "to", Checker::absolute);
+    let name = fields.text(checker, "name").map(str::to_owned);
+    let include = patterns(checker, &fields, "include");
+    let exclude = patterns(checker, &fields, "exclude");
+    let owner = fields.get("owner").map(|node| checker.owner(node, &fields.place("owner")));
+    let modes = fields.get("modes").map(|node| modes(checker, node, &fields.place("modes")));
+    let from = from?;
+    Some(LayerPlan {
+        name: name.unwrap_or_else(|| from.display().to_string()),
+        from,
+        to: to?,
+        include,
+        exclude,
+        owner: owner.flatten().unwrap_or_default(),
+        modes: modes.flatten().unwrap_or_default(),
+    })
+}
+
+fn patterns(checker: &mut Checker, fields: &Fields<'_>, key: &str) -> Vec<String> {
+    fields.items(checker, key, Checker::pattern).unwrap_or_default()
+}
+
+fn modes(checker: &mut Checker, node: &Node, place: &str) -> Option<Modes> {
+    let fields = checker.map(node, place, &["files", "directories", "executables"])?;
+    let default = Modes::default();
+    let mut mode = |key, default| {
+        let found = fields.get(key).map(|node| checker.mode(node, &fields.place(key)));
+        found.flatten().unwrap_or(default)
+    };
+    Some(Modes {
+        files: mode("files", default.files),
+        directories: mode("directories", default.directories),
+        executables: mode("executables", default.executables),
+    })
+}
+
+fn config(checker: &mut Checker, node: &Node) -> Option<ImageSettings> {
+    let keys = [
+        "entrypoint",
+        "cmd",
+        "env",
+        "workdir",
+        "user",
+        "ports",
+        "volumes",
+        "labels",
+        "annotations",
+        "stopSignal",
+    ];
+    let fields = checker.map(node, "config", &keys)?;
+    let labels = fields.pairs(checker, "labels");
+    let annotations = fields.pairs(checker, "annotations");
+    Some(ImageSettings {
+        entrypoint: fields.command(checker, "entrypoint"),
+        cmd: fields.command(checker, "cmd"),
+        env: fields.get("env").map(|node| checker.env(node, "config.env")).unwrap_or_default(),
+        workdir: fields.get("workdir").and_then(|node| checker.absolute(node, "config.workdir")),
+        user: fields.get("user").and_then(|node| checker.user(node, "config.user")),
+        ports: fields.items(checker, "ports", Checker::port).unwrap_or_default(),
+        volumes: fields.items(checker, "volumes", Checker::absolute).unwrap_or_default(),
+        labels: labels.into_iter().collect(),
+        annotations: annotations.into_iter().collect(),
+        stop_signal: fields.get("stopSignal").and_then(|node| checker.signal(node, "config.stopSignal")),
+    })
+}
+
+fn repository(checker: &mut Checker, node: &Node) -> Option<RepositorySettings> {
+    const MUTABILITY: [&str; 4] =
+        ["MUTABLE", "IMMUTABLE", "MUTABLE_WITH_EXCLUSION", "IMMUTABLE_WITH_EXCLUSION"];
+    let keys = ["tagMutability", "tagMutabilityExclusions", "scanOnPush", "encryption", "lifecycle"];
+    let fields = checker.map(node, "repository", &keys)?;
+    let exclusions = fields.items(checker, "tagMutabilityExclusions", Checker::owned);
+    let tag_mutability = fields
+        .get("tagMutability")
+        .and_then(|node| checker.one_of(node, "repository.tagMutability", &MUTABILITY));
+    if let Some(node) = fields.get("tagMutabilityExclusions")
+        && !tag_mutability.as_deref().is_some_and(|value| value.ends_with("_EXCLUSION"))
+    {
+        let hint = "set `tagMutability` to `IMMUTABLE_WITH_EXCLUSION` or `MUTABLE_WITH_EXCLUSION`".into();
+        checker.fail(node, "exclusions without a `tagMutability` that has them".into(), Some(hint));
+    }
+    Some(RepositorySettings {
+        tag_mutability,
+        tag_mutability_exclusions: exclusions.unwrap_or_default(),
+        scan_on_push: fields.get("scanOnPush").and_then(|node| checker.flag(node, "repository.scanOnPush")),
+        encryption: fields.get("encryption").and_then(|node| encryption(checker, node)),
+        lifecycle: fields.get("lifecycle").and_then(|node| checker.path_below(node, "repository.lifecycle")),
+    })
+}
+
+fn encryption(checker: &mut Checker, node: &Node) -> Option<Encryption> {
+    let fields = checker.map(node, "repository.encryption", &["type", "key"])?;
+    let kind = fields.required(checker, "type", |checker, node, place| {
+        checker.one_of(node, place, &["AES256", "KMS", "KMS_DSSE"])
+    })?;
+    let key = fields.text(checker, "key").map(str::to_owned);
+    if let (Some(node), "AES256") = (fields.get("key"), kind.as_str()) {
+        let hint = "leave `key` out, or use the type `KMS`".into();
+        checker.fail(node, "`AES256` has no key of yours".into(), Some(hint));
+    }
+    Some(Encryption { kind, key })
+}
+
+#[cfg(test)]
+mod tests;
