@@ -6,6 +6,9 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// The audience that AWS documents for its role trust policies.
+const USUAL_AUDIENCE: &str = "sts.amazonaws.com";
+
 /// Obtaining credentials failed. No variant holds a token or a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -135,7 +138,10 @@ impl Failure for AuthError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::TokenRequest { .. } | Self::StsUnreachable { .. } => return None,
+            Self::TokenRequest { .. } => "check the network of this job, and run it again".into(),
+            Self::StsUnreachable { .. } => {
+                "check the network and the region, and `AWS_ENDPOINT_URL_STS` if it is set; then run it again".into()
+            }
             Self::TokenRefused { .. } => {
                 "in GitHub Actions the job needs `permissions: id-token: write`, and a pull request from a fork \
                  never gets a token"
@@ -185,10 +191,15 @@ fn refused_hint(claims: &Claims, role: &str, audience: &str, code: &str) -> Stri
         }
         _ => "the role must exist, and its trust policy must match the token",
     };
+    let usual = if audience == USUAL_AUDIENCE {
+        String::new()
+    } else {
+        format!(" (asked for with `--audience`; usually it is {USUAL_AUDIENCE})")
+    };
     format!(
         "{lead}\n  the token says:\n    iss {iss}\n    sub {sub}\n    aud {aud}\n  the trust policy of {role} \
          must have:\n    \"Principal\": {{\"Federated\": \"arn:aws:iam::{account}:oidc-provider/{provider}\"}}\n    \
-         \"{provider}:aud\": \"{audience}\"\n    \"{provider}:sub\": a pattern that matches the sub above",
+         \"{provider}:aud\": \"{audience}\"{usual}\n    \"{provider}:sub\": a pattern that matches the sub above",
         iss = or_none(claims.iss.clone()),
     )
 }

@@ -15,10 +15,10 @@ pub struct Backoff {
 }
 
 impl Default for Backoff {
-    /// Twelve attempts over at most a minute: long enough for a throttled account to recover, short enough for
-    /// a job that will fail anyway.
+    /// Twelve attempts over half a minute at most: long enough for a throttled account to recover, short enough
+    /// for a job that will fail anyway.
     fn default() -> Self {
-        Self { attempts: 12, initial: Duration::from_millis(200), max: Duration::from_secs(10) }
+        Self { attempts: 12, initial: Duration::from_millis(100), max: Duration::from_secs(5) }
     }
 }
 

@@ -303,11 +303,8 @@ fn check_host(host: &str) -> Result<(), Reason> {
         None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
     };
     let offset = host.chars().count() - port.map_or(0, str::len);
-    let bad_name = name
-        .chars()
-        .enumerate()
-        .find(|(_, c)| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-')))
-        .map(|(index, c)| (index, c));
+    let bad_name =
+        name.chars().enumerate().find(|(_, c)| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-')));
     let bad_port = port
         .unwrap_or_default()
         .chars()

@@ -256,6 +256,9 @@ pub(super) struct Aws {
     /// How often a call is tried before it counts as failed
     #[arg(long, env = "CONSIGN_RETRY_MAX_ATTEMPTS", value_name = "N", default_value = "12", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(super) retry_max_attempts: u32,
+    /// The wait after a first failure, which doubles each time
+    #[arg(long, env = "CONSIGN_RETRY_BACKOFF_MILLISECONDS", value_name = "N", default_value = "100", hide_short_help = true, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub(super) retry_backoff_milliseconds: u32,
 }
 
 #[derive(Debug, Args)]

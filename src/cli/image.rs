@@ -60,6 +60,11 @@ pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
 
 /// The one image of a layout or archive.
 fn finished(path: &Path) -> Result<Finished, Fail> {
+    if !path.exists() {
+        return Err(CliError::input(format!("`{}` does not exist", path.display()))
+            .hinted("the first argument is an OCI layout or an archive: `consign build -o type=oci,dest=PATH` makes one")
+            .into());
+    }
     let layout = Arc::new(Layout::open(path)?);
     let root = layout.root(None)?.clone();
     let image = layout.image(&root, None)?;
@@ -225,12 +230,12 @@ fn describe(
     let digest = ManifestDigest::of(bytes);
     let unreadable = |error: serde_json::Error| CliError::input(format!("{digest} can't be read: {error}"));
     let document: Value = serde_json::from_slice(bytes).map_err(unreadable)?;
-    let mut text = format!("digest    {digest}\ntype      {media_type}\n");
+    let mut text = format!("digest     {digest}\ntype       {media_type}\n");
     if media_type.is_index() {
         let index: Index = serde_json::from_slice(bytes).map_err(unreadable)?;
         for child in &index.manifests {
             let platform = child.platform.as_ref().map_or_else(|| "-".into(), ToString::to_string);
-            let _ = writeln!(text, "manifest  {platform:14} {}", child.digest);
+            let _ = writeln!(text, "manifest   {platform:14} {}", child.digest);
         }
     } else {
         let manifest: Manifest = serde_json::from_slice(bytes).map_err(unreadable)?;
@@ -241,12 +246,12 @@ fn describe(
             config.iter().flat_map(|config| &config.history).filter(|entry| !entry.empty_layer).collect();
         for (position, layer) in manifest.layers.iter().enumerate() {
             let by = made.get(position).and_then(|entry| entry.created_by.as_deref()).unwrap_or("");
-            let line = format!("layer     {} {:>8}  {by}", layer.digest, human::size(layer.size));
+            let line = format!("layer      {} {:>8}  {by}", layer.digest, human::size(layer.size));
             text.push_str(line.trim_end());
             text.push('\n');
         }
         let total: u64 = manifest.layers.iter().map(|layer| layer.size).sum();
-        let _ = writeln!(text, "size      {} compressed", human::size(total));
+        let _ = writeln!(text, "size       {} compressed", human::size(total));
     }
     let json = json!({
         "digest": digest,
@@ -259,9 +264,9 @@ fn describe(
 }
 
 fn describe_config(text: &mut String, config: &ImageConfig) {
-    let _ = writeln!(text, "platform  {}", config.platform);
+    let _ = writeln!(text, "platform   {}", config.platform);
     if let Some(created) = &config.created {
-        let _ = writeln!(text, "created   {created}");
+        let _ = writeln!(text, "created    {created}");
     }
     let Some(run) = &config.config else { return };
     let list = |words: &Option<Vec<String>>| words.as_ref().map(|words| json!(words).to_string());
@@ -274,17 +279,17 @@ fn describe_config(text: &mut String, config: &ImageConfig) {
     ];
     for (name, value) in rows {
         if let Some(value) = value {
-            let _ = writeln!(text, "{name:9} {value}");
+            let _ = writeln!(text, "{name:10} {value}");
         }
     }
     for variable in &run.env {
-        let _ = writeln!(text, "env       {variable}");
+        let _ = writeln!(text, "env        {variable}");
     }
     for port in run.exposed_ports.keys() {
-        let _ = writeln!(text, "port      {port}");
+        let _ = writeln!(text, "port       {port}");
     }
     for (key, value) in &run.labels {
-        let _ = writeln!(text, "label     {key}={value}");
+        let _ = writeln!(text, "label      {key}={value}");
     }
 }
 

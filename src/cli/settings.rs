@@ -13,7 +13,7 @@ pub(super) fn command(environment: &Env, command: Command) -> Command {
     let without_empty = |arg: Arg| {
         let name = arg.get_env().and_then(|name| name.to_str()).map(str::to_owned);
         match name {
-            Some(name) if environment.get(&name).is_none() => arg.env(None::<&'static str>),
+            Some(name) if environment.is_blank(&name) => arg.env(None::<&'static str>),
             _ => arg,
         }
     };

@@ -151,6 +151,7 @@ pub(super) async fn session(
         region: asked_region,
         allowed_account_ids,
         retry_max_attempts,
+        retry_backoff_milliseconds,
     } = aws;
     check_session_name(role_session_name)?;
     for account in allowed_account_ids {
@@ -183,7 +184,11 @@ pub(super) async fn session(
             variable: web_identity_token_env.clone(),
         },
         allowed_accounts: allowed_account_ids.clone(),
-        backoff: Backoff { attempts: *retry_max_attempts, ..Backoff::default() },
+        backoff: Backoff {
+            attempts: *retry_max_attempts,
+            initial: Duration::from_millis((*retry_backoff_milliseconds).into()),
+            ..Backoff::default()
+        },
     };
     Ok(Session::open(&settings, environment, Arc::new(SystemClock), http).await?)
 }

@@ -6,7 +6,7 @@
 //! from the service. Where no text of the service is known, the message follows the style of its neighbours.
 
 use axum::http::StatusCode;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::fmt::Display;
 use std::path::PathBuf;
 
@@ -63,7 +63,7 @@ pub(super) struct ApiError {
     /// What people read.
     pub(super) message: String,
     /// Members that the model gives the exception besides its message.
-    pub(super) members: Map<String, Value>,
+    pub(super) members: Vec<(&'static str, Value)>,
 }
 
 impl ApiError {
@@ -77,7 +77,7 @@ impl ApiError {
         code: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
-        Self { code: code.into(), status, message: message.into(), members: Map::new() }
+        Self { code: code.into(), status, message: message.into(), members: Vec::new() }
     }
 
     /// `InvalidParameterException`; `member` is the path of the member as ECR writes it.
@@ -114,8 +114,8 @@ impl ApiError {
         Self::new("ThrottlingException", "Rate exceeded")
     }
 
-    fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(member.into(), value.into());
+    fn with(mut self, member: &'static str, value: impl Into<Value>) -> Self {
+        self.members.push((member, value.into()));
         self
     }
 }
@@ -283,8 +283,9 @@ mod tests {
     fn a_part_out_of_order_says_where_to_go_on() {
         let place = Place { repository: "shop/api", account: "123456789012" };
         let error = place.part_out_of_order("u", 0, 10);
-        assert_eq!(error.members["lastValidByteReceived"], 9);
+        assert!(error.members.contains(&("lastValidByteReceived", 9.into())));
         assert_eq!(error.message, "First byte of the layer part is 0 instead of 10");
-        assert!(!place.part_out_of_order("u", 5, 0).members.contains_key("lastValidByteReceived"));
+        let fresh = place.part_out_of_order("u", 5, 0);
+        assert!(fresh.members.iter().all(|(member, _)| *member != "lastValidByteReceived"));
     }
 }

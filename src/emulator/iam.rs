@@ -99,6 +99,7 @@ struct Condition(BTreeMap<Operator, BTreeMap<String, OneOrMany>>);
 /// The operators that trust policies for OIDC are written with. Another one does not parse: a condition that is
 /// not understood must not count as met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[expect(clippy::enum_variant_names, reason = "the names are IAM's")]
 enum Operator {
     StringEquals,
     StringNotEquals,

@@ -5,7 +5,7 @@
 //! it fails on AWS. HTTP libraries take it off when the host changes (the port does not count for Go's), so the
 //! URLs name the same machine by its other name: `localhost` for `127.0.0.1`, and the other way round.
 
-use super::server::App;
+use super::app::App;
 use super::sts::escape;
 use crate::base::{BlobDigest, Timestamp};
 use axum::body::Body;

@@ -14,6 +14,7 @@
 //!
 //! What it can be told to do wrong is described in [`fault`].
 
+mod app;
 mod body;
 mod ecr;
 mod error;
@@ -40,6 +41,7 @@ pub use log::{PartRecord, RequestRecord};
 
 use crate::base::clock::SystemClock;
 use crate::base::{BlobDigest, Clock, ManifestDigest, MediaType, Secret, env};
+use app::App;
 use axum::Router;
 use axum::http::StatusCode;
 use body::Room;
@@ -48,7 +50,6 @@ use iam::{Gate, Role};
 use link::{Control, Links};
 use oidc::{FILE_TOKEN_SECONDS, Issuer};
 use seal::Seal;
-use server::App;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -167,20 +168,17 @@ impl Emulator {
         let listen = |source| StartError::Listen { address: settings.listen, source };
         let listener = TcpListener::bind(settings.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let (root, temporary) = match &settings.state {
-            Some(path) => {
-                fs_err::create_dir_all(path)?;
-                (fs_err::canonicalize(path)?, None)
-            }
-            None => {
-                let directory = tempfile::Builder::new().prefix("consign-emulator-").tempdir()?;
-                (directory.path().to_owned(), Some(directory))
-            }
+        let (root, temporary) = if let Some(path) = &settings.state {
+            fs_err::create_dir_all(path)?;
+            (fs_err::canonicalize(path)?, None)
+        } else {
+            let directory = tempfile::Builder::new().prefix("consign-emulator-").tempdir()?;
+            (directory.path().to_owned(), Some(directory))
         };
         let store = Store::open(&root, temporary.is_none())?;
         let keys = root.join("keys");
         fs_err::create_dir_all(&keys)?;
-        let url = server::issuer_url(address);
+        let url = app::issuer_url(address);
         let role = Role::built_in(&settings.account, url.trim_start_matches("http://"));
         let app = Arc::new(App {
             clock: settings.clock,

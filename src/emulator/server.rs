@@ -1,26 +1,22 @@
 //! Takes requests, finds out what each is, lets faults happen, and hands it to the service that it is for.
 
-use super::body::{Incoming, ReadError, Received, Room};
+use super::app::{App, OIDC_PATH};
+use super::body::{Incoming, ReadError, Received};
 use super::ecr::{self, Call, Note};
 use super::error::ApiError;
-use super::fault::{Faults, Kind};
-use super::iam::{Gate, Role};
+use super::fault::Kind;
 use super::link::Control;
-use super::log::{Log, RequestRecord};
-use super::oidc::{self, Issuer};
+use super::log::RequestRecord;
+use super::oidc;
 use super::sigv4::Flaw;
-use super::store::Store;
-use super::{Quirks, layer_url, sts, v2};
-use crate::base::Clock;
+use super::{layer_url, sts, v2};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 const ECR_TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.";
 const ECR_PUBLIC_TARGET: &str = "SpencerFrontendService.";
@@ -28,76 +24,6 @@ const ECR_PUBLIC_TARGET: &str = "SpencerFrontendService.";
 const FORM_LIMIT: usize = 64 * 1024;
 /// Bytes that are read of a request that is refused anyway.
 const DRAIN_LIMIT: usize = 64 * 1024 * 1024;
-const OIDC: &str = "/oidc";
-
-/// Everything that a request can need.
-#[derive(Debug)]
-pub(super) struct App {
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) account: String,
-    pub(super) registry_host: Option<String>,
-    pub(super) audiences: Vec<String>,
-    pub(super) credential_lifetime: Duration,
-    pub(super) part_size: u64,
-    pub(super) quirks: Quirks,
-    pub(super) address: SocketAddr,
-    pub(super) gate: Gate,
-    pub(super) issuer: Issuer,
-    pub(super) roles: Vec<Role>,
-    pub(super) store: Store,
-    pub(super) faults: Faults,
-    pub(super) log: Log,
-    pub(super) room: Room,
-}
-
-/// Where the emulator is found by others on this machine.
-pub(super) fn origin(address: SocketAddr) -> String {
-    let mut address = address;
-    if address.ip().is_unspecified() {
-        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-    }
-    format!("http://{address}")
-}
-
-/// The URL of the issuer at `address`.
-pub(super) fn issuer_url(address: SocketAddr) -> String {
-    origin(address) + OIDC
-}
-
-impl App {
-    /// `http://127.0.0.1:PORT`
-    pub(super) fn origin(&self) -> String {
-        origin(self.address)
-    }
-
-    /// `127.0.0.1:PORT`
-    pub(super) fn own_host(&self) -> String {
-        self.origin().trim_start_matches("http://").to_owned()
-    }
-
-    /// What image references start with.
-    pub(super) fn registry_host(&self) -> String {
-        self.registry_host.clone().unwrap_or_else(|| self.own_host())
-    }
-
-    /// The registry's URL. Only what looks like AWS claims to speak TLS.
-    pub(super) fn proxy_endpoint(&self) -> String {
-        match &self.registry_host {
-            Some(host) => format!("https://{host}"),
-            None => self.origin(),
-        }
-    }
-
-    /// `arn:aws:iam::ACCOUNT:role/NAME`
-    pub(super) fn role_arn(&self, name: &str) -> String {
-        format!("arn:aws:iam::{}:role/{name}", self.account)
-    }
-
-    /// What `WWW-Authenticate` says on `/v2/`.
-    pub(super) fn challenge(&self) -> String {
-        format!("Basic realm=\"{}/\",service=\"ecr.amazonaws.com\"", self.proxy_endpoint())
-    }
-}
 
 /// The services behind the one port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +60,7 @@ fn route(parts: &Parts) -> (Service, String) {
     if path.starts_with(layer_url::PREFIX) {
         return (Service::Layer, named("/layer/…"));
     }
-    match path.strip_prefix(OIDC) {
+    match path.strip_prefix(OIDC_PATH) {
         Some("/.well-known/openid-configuration" | "/.well-known/jwks" | "/token") => {
             (Service::Oidc, named(path))
         }
@@ -433,10 +359,11 @@ impl<'a> Exchange<'a> {
     }
 
     fn json_error(&self, error: &ApiError) -> Response<Body> {
-        let mut body = error.members.clone();
-        body.insert("__type".into(), error.code.as_str().into());
-        body.insert("message".into(), error.message.as_str().into());
-        self.json(error.status, Value::Object(body).to_string().into_bytes())
+        let mut body = json!({ "__type": error.code, "message": error.message });
+        for (member, value) in &error.members {
+            body[member] = value.clone();
+        }
+        self.json(error.status, body.to_string().into_bytes())
     }
 
     fn xml(&self, status: StatusCode, text: String) -> Response<Body> {

@@ -317,34 +317,34 @@ mod tests {
     const VECTORS: &[(&str, &str)] = &[
         (
             "get-vanilla",
-            r#"GET / HTTP/1.1
+            r"GET / HTTP/1.1
 Host:example.amazonaws.com
 X-Amz-Date:20150830T123600Z
 Authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31
 
-"#,
+",
         ),
         (
             "get-vanilla-query-order-key-case",
-            r#"GET /?Param2=value2&Param1=value1 HTTP/1.1
+            r"GET /?Param2=value2&Param1=value1 HTTP/1.1
 Host:example.amazonaws.com
 X-Amz-Date:20150830T123600Z
 Authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500
 
-"#,
+",
         ),
         (
             "get-vanilla-query-order-encoded",
-            r#"GET /?Param-3=Value3&Param=Value2&%E1%88%B4=Value1 HTTP/1.1
+            r"GET /?Param-3=Value3&Param=Value2&%E1%88%B4=Value1 HTTP/1.1
 Host:example.amazonaws.com
 X-Amz-Date:20150830T123600Z
 Authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=371d3713e185cc334048618a97f809c9ffe339c62934c032af5a0e595648fcac
 
-"#,
+",
         ),
         (
             "get-header-key-duplicate",
-            r#"GET / HTTP/1.1
+            r"GET / HTTP/1.1
 Host:example.amazonaws.com
 My-Header1:value2
 My-Header1:value2
@@ -352,7 +352,7 @@ My-Header1:value1
 X-Amz-Date:20150830T123600Z
 Authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;my-header1;x-amz-date, Signature=c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea
 
-"#,
+",
         ),
         (
             "get-header-value-trim",
@@ -367,72 +367,72 @@ Authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service
         ),
         (
             "get-relative-normalized",
-            r#"GET /example/.. HTTP/1.1
+            r"GET /example/.. HTTP/1.1
 Host:example.amazonaws.com
 X-Amz-Date:20150830T123600Z
 Authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31
 
-"#,
+",
         ),
         (
             "get-slashes-normalized",
-            r#"GET //example// HTTP/1.1
+            r"GET //example// HTTP/1.1
 Host:example.amazonaws.com
 X-Amz-Date:20150830T123600Z
 Authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84
 
-"#,
+",
         ),
         (
             "get-slash-pointless-dot-normalized",
-            r#"GET /./example HTTP/1.1
+            r"GET /./example HTTP/1.1
 Host:example.amazonaws.com
 X-Amz-Date:20150830T123600Z
 Authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=ef75d96142cf21edca26f06005da7988e4f8dc83a165a80865db7089db637ec5
 
-"#,
+",
         ),
         (
             "get-unreserved",
-            r#"GET /-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz HTTP/1.1
+            r"GET /-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz HTTP/1.1
 Host:example.amazonaws.com
 X-Amz-Date:20150830T123600Z
 Authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f
 
-"#,
+",
         ),
         (
             "get-vanilla-with-session-token",
-            r#"GET / HTTP/1.1
+            r"GET / HTTP/1.1
 Host:example.amazonaws.com
 X-Amz-Security-Token:6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267
 X-Amz-Date:20150830T123600Z
 Authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date;x-amz-security-token, Signature=07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8
 
-"#,
+",
         ),
         (
             "post-header-value-case",
-            r#"POST / HTTP/1.1
+            r"POST / HTTP/1.1
 Host:example.amazonaws.com
 My-Header1:VALUE1
 X-Amz-Date:20150830T123600Z
 Authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;my-header1;x-amz-date, Signature=cdbc9802e29d2942e5e10b5bccfdd67c5f22c7c4e8ae67b53629efa58b974b7d
 
-"#,
+",
         ),
         (
             "post-vanilla-query",
-            r#"POST /?Param1=value1 HTTP/1.1
+            r"POST /?Param1=value1 HTTP/1.1
 Host:example.amazonaws.com
 X-Amz-Date:20150830T123600Z
 Authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=28038455d6de14eafc1f9222cf5aa6f1a96197d7deb8263271d420d138af7f11
 
-"#,
+",
         ),
         (
             "post-x-www-form-urlencoded",
-            r#"POST / HTTP/1.1
+            r"POST / HTTP/1.1
 Content-Type:application/x-www-form-urlencoded
 Host:example.amazonaws.com
 Content-Length:13
@@ -440,7 +440,7 @@ X-Amz-Date:20150830T123600Z
 x-amz-content-sha256:9095672bbd1f56dfc5b65f3e153adc8731a4a654192329106275f4c7b24d0b6e
 Authorization:AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=content-length;content-type;host;x-amz-content-sha256;x-amz-date, Signature=d3875051da38690788ef43de4db0d8f280229d82040bfac253562e56c3f20e0b
 
-Param1=value1"#,
+Param1=value1",
         ),
     ];
 

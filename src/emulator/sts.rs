@@ -3,10 +3,10 @@
 //! Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>, and the
 //! error texts of the service as users have reported them.
 
+use super::app::App;
 use super::error::ApiError;
 use super::iam::{Caller, Role, Session};
 use super::oidc::{self, Claims, TokenFlaw};
-use super::server::App;
 use crate::base::clock::rfc3339;
 use crate::base::{Secret, Timestamp};
 use axum::http::StatusCode;
@@ -146,10 +146,9 @@ pub(super) fn get_caller_identity(caller: &Caller) -> String {
 
 fn duration(value: Option<&str>) -> Result<i64, ApiError> {
     let Some(text) = value else { return Ok(3600) };
-    match text.parse() {
+    match text.parse::<i64>() {
         Err(_) => Err(ApiError::new("MalformedInput", "DurationSeconds is not a number")),
-        Ok(seconds @ ..900) => {
-            let _: i64 = seconds;
+        Ok(..900) => {
             Err(invalid("durationSeconds", text, "Member must have value greater than or equal to 900"))
         }
         Ok(43_201..) => {
@@ -190,7 +189,7 @@ fn verify_token(app: &App, token: &str, now: Timestamp) -> Result<Claims, ApiErr
         return Err(missing("sub"));
     }
     let expires = claims.exp.ok_or_else(|| missing("exp"))?;
-    let issued = claims.iat.ok_or_else(|| missing("iat"))?;
+    let made_at = claims.iat.ok_or_else(|| missing("iat"))?;
     let known = |audience: &String| app.audiences.contains(audience);
     if !claims.aud.all().iter().chain(&claims.azp).any(known) {
         return Err(refuse("Incorrect token audience".into()));
@@ -204,7 +203,7 @@ fn verify_token(app: &App, token: &str, now: Timestamp) -> Result<Claims, ApiErr
             ),
         ));
     }
-    if issued.max(claims.nbf.unwrap_or(issued)) > now.saturating_add(LEEWAY_SECONDS) {
+    if made_at.max(claims.nbf.unwrap_or(made_at)) > now.saturating_add(LEEWAY_SECONDS) {
         return Err(refuse("The ID Token provided is not yet valid".into()));
     }
     Ok(claims)

@@ -4,11 +4,11 @@
 //! (`registry_auth.html`), and what was seen of ECR: Basic authentication only, a text for an unauthorised body,
 //! tags in no order with opaque paging and as `text/plain`, and 405 UNSUPPORTED for whatever is a parameter error.
 
+use super::app::App;
 use super::ecr::{ImageId, Paging, resolve, touch};
 use super::error::{ApiError, Place};
 use super::iam::{PasswordFlaw, RegistryToken};
 use super::layer_url;
-use super::server::App;
 use super::store::{RegistryId, Repository};
 use crate::base::{BlobDigest, ManifestDigest, RepositoryName, Tag};
 use axum::body::Body;

@@ -1,5 +1,5 @@
 //! The documents of an image (config, manifest, index), the forms in which an image lies on disk (OCI layout,
-//! `docker load` archive), and [`validate`], the oracle that recomputes everything that a document claims.
+//! `docker load` archive), and [`validate()`], the oracle that recomputes everything that a document claims.
 //!
 //! Nothing here talks to the network. Documents keep the exact bytes that are hashed: a digest is always one
 //! of bytes, never of a value that could be written in two ways.
@@ -7,6 +7,7 @@
 mod archive;
 pub mod blob;
 pub mod config;
+mod contents;
 pub mod layout;
 pub mod manifest;
 pub mod open;

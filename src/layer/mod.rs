@@ -1,6 +1,6 @@
 //! Tree → deterministic tar → compressed blob, hashed on both sides in one pass, in parallel.
 //!
-//! [`seal`] is the way through: it reads the files of a [`Tree`](crate::tree::Tree), frames them as a tar
+//! [`seal()`] is the way through: it reads the files of a [`Tree`](crate::tree::Tree), frames them as a tar
 //! ([`tar`]), cuts that into blocks of 1 MiB, compresses each block on its own ([`Encoding`]) and hands the
 //! result, in order, to a sink. Because the blocks are cut before anything runs in parallel, the bytes are the
 //! same for any number of threads. [`diff_id`] is the same without the compression: enough to know whether a

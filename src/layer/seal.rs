@@ -66,8 +66,7 @@ pub enum SealError<E> {
 /// `progress` is told, from another thread, how many more bytes of tar have been read; together they are
 /// [`tar::size`]. An error of the sink ends everything and comes back as it is; if a file has changed as well,
 /// that comes back instead. Memory, whatever the input: at most
-/// [`Options::threads`] × 4 MiB and 6 MiB more, and what the compressors take for themselves (for each thread, well
-/// under 2 MiB at the default levels).
+/// [`Options::threads`] × 4 MiB and 6 MiB more, and what the compressors take for themselves.
 pub fn seal<E>(
     tree: &Tree,
     options: &Options,

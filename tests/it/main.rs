@@ -1,1 +1,14 @@
+//! The integration tests: the program as users run it, against the emulator over real HTTP.
+//!
+//! Every module of this folder is declared here; `tests/architecture.rs` fails if one is forgotten.
 
+mod auth;
+mod bad_input;
+mod cli;
+mod determinism;
+mod emulator_cli;
+mod faults;
+mod image;
+mod outputs;
+mod push;
+mod support;

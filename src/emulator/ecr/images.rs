@@ -50,8 +50,7 @@ fn not_found() -> Unresolved {
 
 /// The image that `id` names.
 pub(in crate::emulator) fn resolve(contents: &Contents, id: &ImageId) -> Result<ManifestDigest, Unresolved> {
-    if let Some(digest) = id.image_digest.as_deref().filter(|digest| !validate::is_digest(digest)) {
-        let _ = digest;
+    if id.image_digest.as_deref().is_some_and(|digest| !validate::is_digest(digest)) {
         return Err((
             "InvalidImageDigest",
             "Invalid request parameters: image digest should satisfy the regex \

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Bytes that a part has at most, by the model.
-pub(super) const MAX_PART_BLOB: u64 = 20_971_520;
+pub(super) const MAX_PART_BLOB: usize = 20_971_520;
 /// Bytes that every part but the last has at least.
 const MIN_PART: u64 = 5 * 1024 * 1024;
 /// Parts of a layer, and its bytes, by ECR's quotas.
@@ -34,12 +34,13 @@ pub(super) struct BatchCheckOutput {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct LayerOutput {
-    layer_digest: String,
-    layer_availability: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    layer_size: Option<u64>,
+    #[serde(rename = "layerDigest")]
+    digest: String,
+    #[serde(rename = "layerAvailability")]
+    availability: &'static str,
+    #[serde(rename = "layerSize", skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,14 +77,14 @@ pub(super) async fn batch_check_layer_availability(
             let layer = layer_digest.parse().ok().and_then(|digest: BlobDigest| contents.layers.get(&digest));
             match (layer, call.app.quirks.absent_layer) {
                 (Some(layer), _) => output.layers.push(LayerOutput {
-                    layer_digest,
-                    layer_availability: "AVAILABLE",
-                    layer_size: Some(layer.size),
+                    digest: layer_digest,
+                    availability: "AVAILABLE",
+                    size: Some(layer.size),
                 }),
                 (None, AbsentLayer::Unavailable) => output.layers.push(LayerOutput {
-                    layer_digest,
-                    layer_availability: "UNAVAILABLE",
-                    layer_size: None,
+                    digest: layer_digest,
+                    availability: "UNAVAILABLE",
+                    size: None,
                 }),
                 (None, AbsentLayer::Failure) => output.failures.push(LayerFailure {
                     layer_digest,
@@ -156,7 +157,7 @@ pub(super) async fn upload_layer_part(
 
     let not_base64 = || ApiError::serialization("layerPartBlob is not base64");
     let length = decoded_length(blob.as_bytes()).ok_or_else(not_base64)?;
-    if length > MAX_PART_BLOB {
+    if length > MAX_PART_BLOB as u64 {
         let text = format!("Member must have length less than or equal to {MAX_PART_BLOB}");
         return Err(ApiError::invalid_parameter("layerPartBlob", text));
     }

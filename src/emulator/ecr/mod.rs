@@ -14,10 +14,10 @@ mod validate;
 pub(super) use images::{resolve, touch};
 pub(super) use paging::Paging;
 
+use super::app::App;
 use super::error::{ApiError, Place};
 use super::iam::Caller;
 use super::log::PartRecord;
-use super::server::App;
 use super::store::{RegistryId, Repository};
 use crate::base::Timestamp;
 use axum::body::Bytes;
@@ -67,7 +67,7 @@ fn encode(output: &impl Serialize) -> Result<Vec<u8>, ApiError> {
 pub(super) fn body_limit(operation: &str) -> usize {
     const ROOM: usize = 64 * 1024;
     match operation {
-        "UploadLayerPart" => (layers::MAX_PART_BLOB as usize).div_ceil(3) * 4 + ROOM,
+        "UploadLayerPart" => layers::MAX_PART_BLOB.div_ceil(3) * 4 + ROOM,
         // Every character of a manifest may be an escape.
         "PutImage" => put_image::MAX_MANIFEST * 6 + ROOM,
         _ => 1024 * 1024,

@@ -130,7 +130,7 @@ pub(in crate::emulator) struct Repository {
     path: PathBuf,
     contents: Mutex<Versioned>,
     /// The version on disk; whoever writes holds it.
-    written: tokio::sync::Mutex<u64>,
+    written: Arc<tokio::sync::Mutex<u64>>,
     uploads: Mutex<BTreeMap<String, Arc<Upload>>>,
 }
 
@@ -160,7 +160,7 @@ impl Repository {
             name: contents.name.clone(),
             registry,
             contents: Mutex::new(Versioned { contents, version }),
-            written: tokio::sync::Mutex::new(0),
+            written: Arc::default(),
             uploads: Mutex::default(),
         }
     }
@@ -198,21 +198,22 @@ impl Repository {
     /// are served by one write.
     pub(in crate::emulator) async fn commit(self: &Arc<Self>) -> io::Result<()> {
         let wanted = self.lock().version;
-        let mut written = self.written.lock().await;
+        let mut written = Arc::clone(&self.written).lock_owned().await;
         if *written >= wanted {
             return Ok(());
         }
         let repository = Arc::clone(self);
+        // The guard goes along: if the caller is gone before the write is done, the next write still waits for it.
         let write = move || {
             let (bytes, version) = {
                 let versioned = repository.lock();
                 (serde_json::to_vec(&versioned.contents)?, versioned.version)
             };
             repository.disk.write(&repository.path, &bytes)?;
-            io::Result::Ok(version)
+            *written = version;
+            io::Result::Ok(())
         };
-        *written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other)??;
-        Ok(())
+        tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?
     }
 
     fn uploads_lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Upload>>> {

@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_bad_part_leaves_nothing() {
-        let Fixture { blobs, upload, .. } = fixture();
+        let Fixture { directory: _directory, blobs, upload } = fixture();
         append(&upload, 0, b"hello").unwrap();
         let garbage = [BASE64_STANDARD.encode(vec![7; CHUNK / 4 * 3]).as_bytes(), b"!!!!"].concat();
         assert!(matches!(upload.append(5, &garbage, 3, LIMITS), Err(AppendError::Base64)));
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn limits_hold() {
-        let Fixture { blobs, upload, .. } = fixture();
+        let Fixture { directory: _directory, blobs, upload } = fixture();
         assert!(matches!(upload.finish(&[], &blobs).unwrap(), Finish::Empty));
         append(&upload, 0, b"tiny").unwrap();
         append(&upload, 4, b"tiny").unwrap();

@@ -1,0 +1,188 @@
+//! Credentials: where they come from, and what is said when there are none.
+
+use crate::support::Context;
+use consign::emulator::Settings;
+
+const PUSH: [&str; 6] = ["build", "app", "--tag", "shop/api:1", "--create-repository", "--push"];
+const GITHUB: [&str; 2] = ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
+
+#[test]
+fn a_wrong_audience_shows_what_the_token_says_and_what_the_policy_wants() {
+    let t = Context::with_ecr(&[]);
+    t.app();
+    let ended = t.consign(PUSH.iter().chain(&["--audience", "somebody-else"])).output();
+    insta::assert_snapshot!(ended, @r#"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    reading app
+    context: 4 entries, 41 B
+    error: STS refused to let the OIDC token of GitHub Actions assume the role arn:aws:iam::123456789012:role/consign: InvalidIdentityToken: Incorrect token audience (request id [UUID])
+    hint: IAM must know the issuer as an OIDC provider that lists the token's audience
+      the token says:
+        iss http://[HOST]/oidc
+        sub repo:consign/demo:ref:refs/heads/main
+        aud somebody-else
+      the trust policy of arn:aws:iam::123456789012:role/consign must have:
+        "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/[HOST]/oidc"}
+        "[HOST]/oidc:aud": "somebody-else"
+        "[HOST]/oidc:sub": a pattern that matches the sub above
+    "#);
+    assert!(t.ecr().registry().is_empty());
+}
+
+#[test]
+fn a_subject_that_the_trust_policy_does_not_match_is_denied() {
+    let t = Context::with_ecr(&[]);
+    t.app();
+    let token = t.ecr().identity_token("sts.amazonaws.com", Some("repo:evil/fork:pull_request"));
+    let path = t.file("token", token.expose());
+    let ended =
+        t.consign(PUSH.iter().copied().chain(["--web-identity-token-file", path.to_str().unwrap()])).output();
+    insta::assert_snapshot!(ended, @r#"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    reading app
+    context: 4 entries, 41 B
+    error: STS refused to let the OIDC token of the file `[DIR]/token` assume the role arn:aws:iam::123456789012:role/consign: AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity (request id [UUID])
+    hint: the role must exist, and its trust policy must match the token
+      the token says:
+        iss http://[HOST]/oidc
+        sub repo:evil/fork:pull_request
+        aud sts.amazonaws.com
+      the trust policy of arn:aws:iam::123456789012:role/consign must have:
+        "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/[HOST]/oidc"}
+        "[HOST]/oidc:aud": "sts.amazonaws.com"
+        "[HOST]/oidc:sub": a pattern that matches the sub above
+    "#);
+    assert!(!ended.stderr.contains(token.expose()));
+}
+
+#[test]
+fn a_token_from_a_file_a_variable_or_the_environment() {
+    let t = Context::with_ecr(&[]);
+    t.app();
+    let token = t.ecr().identity_token("sts.amazonaws.com", None);
+    t.file("token", format!("{}\n", token.expose()));
+
+    let file = t.consign(PUSH.iter().chain(&["--web-identity-token-file", "token"]));
+    file.without(GITHUB[0]).without(GITHUB[1]).succeeds();
+    let variable = t.consign(PUSH.iter().chain(&["--web-identity-token-env", "GITLAB_OIDC"]));
+    variable.env("GITLAB_OIDC", token.expose()).without(GITHUB[0]).succeeds();
+    // What every SDK takes: AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE, and nothing of ours.
+    let ambient = t.consign(PUSH).without(GITHUB[0]).without("CONSIGN_ROLE_TO_ASSUME");
+    ambient.succeeds();
+    assert!(t.requests("GET /oidc/token").is_empty());
+    assert_eq!(t.requests("AssumeRoleWithWebIdentity").len(), 3);
+}
+
+#[test]
+fn no_credentials_lists_what_was_tried() {
+    let t = Context::new();
+    t.app();
+    insta::assert_snapshot!(t.consign(PUSH).env("AWS_REGION", "eu-west-1").output(), @r"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    reading app
+    context: 4 entries, 41 B
+    error: no AWS credentials were found; tried, in this order:
+      1. an OIDC token with --role-to-assume: no role given
+      2. AWS_ACCESS_KEY_ID: not set
+      3. the profile `default` of the AWS configuration files: gives none
+      4. AWS_WEB_IDENTITY_TOKEN_FILE with AWS_ROLE_ARN: not set, not set
+      5. the container's credentials (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or AWS_CONTAINER_CREDENTIALS_FULL_URI): not set, not set
+      6. the EC2 instance's metadata: disabled
+    hint: pass `--role-to-assume ARN` in a CI job that has an OIDC token, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    ");
+    let in_github = t
+        .consign(PUSH)
+        .env("AWS_REGION", "eu-west-1")
+        .env(GITHUB[0], "https://ci.example/token")
+        .env(GITHUB[1], "t")
+        .fails(3);
+    assert!(in_github.contains("--role-to-assume"), "{in_github}");
+}
+
+#[test]
+fn a_role_without_a_token_lists_what_was_tried() {
+    let t = Context::new();
+    t.app();
+    let role = ["--role-to-assume", "arn:aws:iam::123456789012:role/ci", "--region", "eu-west-1"];
+    insta::assert_snapshot!(t.consign(PUSH.iter().chain(&role)).output(), @r"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no OIDC token to assume the role arn:aws:iam::123456789012:role/ci with; tried, in this order:
+      1. --web-identity-token-file: not given
+      2. --web-identity-token-env: not given
+      3. GitHub Actions: ACTIONS_ID_TOKEN_REQUEST_URL is not set
+      4. AWS_WEB_IDENTITY_TOKEN_FILE: not set
+    hint: in GitHub Actions give the job `permissions: id-token: write`; in GitLab declare `id_tokens:` and name the variable with `--web-identity-token-env`; elsewhere pass `--web-identity-token-file`
+    ");
+    let missing = t.consign(PUSH.iter().chain(&role).chain(&["--web-identity-token-file", "nope"])).fails(3);
+    assert!(missing.contains("reading the OIDC token file `nope`"), "{missing}");
+    let unset = t.consign(PUSH.iter().chain(&role).chain(&["--web-identity-token-env", "NOPE"])).fails(3);
+    assert!(unset.contains("`NOPE`"), "{unset}");
+}
+
+#[test]
+fn no_region() {
+    let t = Context::new();
+    t.app();
+    insta::assert_snapshot!(t.consign(PUSH).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: no AWS region is set
+    hint: pass `--region`, or set AWS_REGION
+    ");
+}
+
+#[test]
+fn only_allowed_accounts() {
+    let t = Context::with_ecr(&[]);
+    t.app();
+    let ended =
+        t.consign(PUSH.iter().chain(&["--allowed-account-ids", "111111111111,222222222222"])).output();
+    insta::assert_snapshot!(ended, @r"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    reading app
+    context: 4 entries, 41 B
+    error: the credentials belong to the account 123456789012, and only 111111111111, 222222222222 may be used
+    hint: check the role's ARN, or add the account to `--allowed-account-ids`
+    ");
+    t.consign(PUSH.iter().chain(&["--allowed-account-ids", "123456789012"])).succeeds();
+}
+
+#[test]
+fn the_gate_of_github_may_be_closed() {
+    let t = Context::with_ecr(&["error:GET /oidc/token,status=403,times=always"]);
+    t.app();
+    insta::assert_snapshot!(t.consign(PUSH).output(), @r"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    reading app
+    context: 4 entries, 41 B
+    error: GitHub Actions gave no OIDC token: http://[HOST]/oidc/token?[redacted] answered 403
+    hint: in GitHub Actions the job needs `permissions: id-token: write`, and a pull request from a fork never gets a token
+    ");
+}
+
+#[test]
+fn sessions_shorter_than_the_push_are_renewed_in_time() {
+    let settings = Settings {
+        credential_lifetime: std::time::Duration::from_secs(3),
+        faults: vec!["slow,rate=4000000".parse().unwrap()],
+        part_size: 5 * 1024 * 1024,
+        ..Settings::default()
+    };
+    let t = Context::with_settings(settings);
+    t.noise("app/data", 12, 1);
+    t.consign(PUSH).succeeds();
+    assert!(t.requests("AssumeRoleWithWebIdentity").len() > 1);
+}

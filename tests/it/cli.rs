@@ -1,0 +1,77 @@
+//! The command line itself: help, settings, completions.
+
+use crate::support::Context;
+
+#[test]
+fn help_has_examples() {
+    let t = Context::new();
+    for command in ["build", "push", "inspect", "validate", "emulator", "completions"] {
+        let help = t.consign([command, "--help"]).succeeds();
+        assert!(help.contains("Usage: consign"), "{help}");
+    }
+    assert!(t.consign(["--help"]).succeeds().contains("Examples:"));
+    assert!(t.consign(["build", "--help"]).succeeds().contains("Examples:"));
+}
+
+#[test]
+fn every_option_of_build_has_a_variable() {
+    let t = Context::new();
+    let help = t.consign(["build", "--help"]).succeeds();
+    let exempt = ["--help", "--version", "--verbose"];
+    let mut option = String::new();
+    let mut without: Vec<String> = Vec::new();
+    for line in help.lines() {
+        if let Some(start) = line.find("--").filter(|_| line.trim_start().starts_with('-')) {
+            option = line[start..].split([' ', '=', ',']).next().unwrap().to_owned();
+            without.push(option.clone());
+        }
+        if line.contains("[env: ") {
+            without.retain(|known| *known != option);
+        }
+    }
+    without.retain(|known| !exempt.contains(&known.as_str()));
+    assert_eq!(without, Vec::<String>::new(), "{help}");
+}
+
+#[test]
+fn settings_and_their_sources() {
+    let t = Context::new();
+    let run = t.consign(["build", "x", "--tag", "a1:1", "--show-settings", "--env", "API_TOKEN=hunter2"]);
+    let shown = run.env("CONSIGN_COMPRESSION", "zstd").env("CONSIGN_PLATFORM", "").succeeds();
+    let row = |name: &str| {
+        let row = shown.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
+        row.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(row("--tag"), "--tag a1:1 command line");
+    assert_eq!(row("--compression"), "--compression zstd variable CONSIGN_COMPRESSION");
+    assert_eq!(row("--dest"), "--dest /app default");
+    assert_eq!(row("--platform"), "--platform - not set");
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn completions_for_every_shell() {
+    let t = Context::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(t.consign(["completions", shell]).succeeds().contains("consign"), "{shell}");
+    }
+}
+
+#[test]
+fn a_build_without_a_push_touches_no_network_and_prints_the_digest() {
+    let t = Context::with_ecr(&[]);
+    t.app();
+    let bare = t.consign(["build", "app"]).succeeds();
+    assert!(bare.starts_with("sha256:"), "{bare}");
+    let named = t.consign(["build", "app", "-t", "shop/api:1", "-t", "shop/api:2"]).succeeds();
+    assert_eq!(named, format!("shop/api@{bare}"));
+    assert_eq!(t.operations(), []);
+    let pushed = t.consign(["build", "app", "-t", "shop/api:1", "--push", "--create-repository"]).succeeds();
+    assert!(pushed.ends_with(&bare), "{pushed}");
+}
+
+#[test]
+fn version_is_quick_and_plain() {
+    let t = Context::new();
+    assert_eq!(t.consign(["--version"]).succeeds(), format!("consign {}", env!("CARGO_PKG_VERSION")));
+}
