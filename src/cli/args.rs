@@ -1,6 +1,8 @@
 //! What can be typed. Every option has a variable `CONSIGN_…`; names follow `docker buildx build`, the GitHub
 //! actions around it, and `aws ecr`.
 
+#![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
+
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

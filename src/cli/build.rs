@@ -4,6 +4,7 @@ use super::args::Build;
 use super::error::{CliError, Fail, auth, bad_option};
 use super::plan::{encoding, plan};
 use super::results::ResultFiles;
+use super::settings::list;
 use super::targets::{Registries, references, session};
 use super::{Context, http};
 use crate::auth::Session;
@@ -19,7 +20,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(super) async fn run(args: Build, context: &Context) -> Result<(), Fail> {
+pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> {
+    split_lists(&mut args, context);
     // Everything that can be wrong without looking at the context or the network is found first.
     let tags = references("--tag", &args.tags)?;
     let registries = Registries::new(&args.registry)?;
@@ -71,13 +73,30 @@ pub(super) async fn run(args: Build, context: &Context) -> Result<(), Fail> {
     } else if let Some(digest) = digest {
         let mut names: Vec<String> = tags.iter().map(|tag| name(tag) + "@").collect();
         names.dedup();
-        let lines: String = match names.is_empty() {
-            true => format!("{digest}\n"),
-            false => names.iter().map(|name| format!("{name}{digest}\n")).collect(),
-        };
+        if names.is_empty() {
+            names.push(String::new());
+        }
+        let lines: String = names.iter().map(|name| format!("{name}{digest}\n")).collect();
         context.printer.result(&lines, &json!({ "digest": digest, "published": [] }));
     }
     Ok(())
+}
+
+/// Lists that came from variables.
+fn split_lists(args: &mut Build, context: &Context) {
+    let image = &mut args.image;
+    for (id, values) in [
+        ("tags", &mut args.tags),
+        ("outputs", &mut args.outputs),
+        ("platforms", &mut image.platforms),
+        ("env", &mut image.env),
+        ("expose", &mut image.expose),
+        ("volumes", &mut image.volumes),
+        ("labels", &mut image.labels),
+        ("annotations", &mut image.annotations),
+    ] {
+        *values = list(context, id, std::mem::take(values));
+    }
 }
 
 /// A reference without tag and digest.

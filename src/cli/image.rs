@@ -125,7 +125,7 @@ impl Source for LayoutSource {
 /// An image that was named: on disk if there is something by that name, else in ECR.
 enum Named {
     Disk(Arc<Layout>),
-    Remote { registry: Box<Ecr>, reference: Reference, manifest: StoredManifest },
+    Remote { registry: Box<Ecr>, reference: Box<Reference>, manifest: StoredManifest },
 }
 
 async fn find(
@@ -157,7 +157,9 @@ async fn find(
         (None, None) => ManifestId::Tag("latest".parse().expect("invariant: a valid tag")),
     };
     match registry.manifest(&reference.repository, &id).await? {
-        Some(manifest) => Ok(Named::Remote { registry: Box::new(registry), reference, manifest }),
+        Some(manifest) => {
+            Ok(Named::Remote { registry: Box::new(registry), reference: Box::new(reference), manifest })
+        }
         None => Err(CliError::input(format!(
             "there is no image `{id}` in the repository `{}`",
             reference.repository
@@ -323,12 +325,12 @@ fn tell(report: &Report, context: &Context) {
     };
     let (violations, notes) = (list(&report.violations), list(&report.notes));
     let mut text = String::new();
-    violations.iter().for_each(|line| {
+    for line in &violations {
         let _ = writeln!(text, "wrong  {line}");
-    });
-    notes.iter().for_each(|line| {
+    }
+    for line in &notes {
         let _ = writeln!(text, "note   {line}");
-    });
+    }
     let _ = writeln!(
         text,
         "{}: {}, {}",
@@ -350,7 +352,7 @@ fn tell(report: &Report, context: &Context) {
 /// may block.
 struct RemoteBlobs {
     registry: Box<Ecr>,
-    reference: Reference,
+    reference: Box<Reference>,
     runtime: tokio::runtime::Handle,
 }
 

@@ -148,7 +148,7 @@ fn http() -> Result<reqwest::Client, Fail> {
     reqwest::Client::builder()
         .user_agent(concat!("consign/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(10))
-        .read_timeout(Duration::from_secs(60))
+        .read_timeout(Duration::from_mins(1))
         .build()
         .map_err(|error| CliError::internal(format!("starting the HTTP client: {error}")).into())
 }

@@ -24,6 +24,17 @@ pub(super) fn command(environment: &Env, command: Command) -> Command {
         .fold(command, |command, name| command.mut_subcommand(name, |sub| sub.mut_args(without_empty)))
 }
 
+/// The values of a repeatable option. A variable holds one a line, as the lists of GitHub's actions do; on the
+/// command line a line break is part of the value.
+pub(super) fn list(context: &Context, id: &str, values: Vec<String>) -> Vec<String> {
+    let matches = context.matches.subcommand().map_or(&context.matches, |(_, matches)| matches);
+    if matches.value_source(id) != Some(ValueSource::EnvVariable) {
+        return values;
+    }
+    let lines = values.iter().flat_map(|value| value.lines()).map(str::trim);
+    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
 /// Prints every setting of the command, its value and its source.
 pub(super) fn show(context: &Context) {
     let mut matches: &ArgMatches = &context.matches;

@@ -25,7 +25,7 @@ fn a_wrong_audience_shows_what_the_token_says_and_what_the_policy_wants() {
         aud somebody-else
       the trust policy of arn:aws:iam::123456789012:role/consign must have:
         "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/[HOST]/oidc"}
-        "[HOST]/oidc:aud": "somebody-else"
+        "[HOST]/oidc:aud": "somebody-else" (asked for with `--audience`; usually it is sts.amazonaws.com)
         "[HOST]/oidc:sub": a pattern that matches the sub above
     "#);
     assert!(t.ecr().registry().is_empty());

@@ -17,7 +17,7 @@ fn help_has_examples() {
 fn every_option_of_build_has_a_variable() {
     let t = Context::new();
     let help = t.consign(["build", "--help"]).succeeds();
-    let exempt = ["--help", "--version", "--verbose"];
+    let exempt = ["--help", "--version", "--verbose..."];
     let mut option = String::new();
     let mut without: Vec<String> = Vec::new();
     for line in help.lines() {
@@ -74,4 +74,16 @@ fn a_build_without_a_push_touches_no_network_and_prints_the_digest() {
 fn version_is_quick_and_plain() {
     let t = Context::new();
     assert_eq!(t.consign(["--version"]).succeeds(), format!("consign {}", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_variable_holds_a_list_one_a_line() {
+    let t = Context::with_ecr(&[]);
+    t.app();
+    let run = t.consign(["build", "app", "--push", "--create-repository"]);
+    let run = run.env("CONSIGN_TAG", "shop/api:1\n shop/api:2\n\n").env("CONSIGN_LABEL", "a=b, c\nd=e");
+    run.env("CONSIGN_PLATFORM", "").succeeds();
+    assert_eq!(t.ecr().registry()["shop/api"].images[0].tags, ["1", "2"]);
+    let shown = t.consign(["inspect", "shop/api:2"]).succeeds();
+    assert!(shown.contains("a=b, c\n") && shown.contains("d=e"), "{shown}");
 }

@@ -183,16 +183,16 @@ fn a_pushed_image_is_inspected_and_valid() {
     insta::assert_snapshot!(t.consign(["inspect", "shop/api:1.4"]).output(), @r#"
     exit: 0
     ----- stdout -----
-    digest    sha256:[DIGEST]
-    type      application/vnd.oci.image.manifest.v1+json
-    platform  linux/arm64
-    created   1970-01-01T00:00:00Z
+    digest     sha256:[DIGEST]
+    type       application/vnd.oci.image.manifest.v1+json
+    platform   linux/arm64
+    created    1970-01-01T00:00:00Z
     entrypoint ["node","server.js"]
-    workdir   /app
-    port      8080/tcp
-    label     a=b
-    layer     sha256:[DIGEST]    188 B  consign COPY . /app
-    size      188 B compressed
+    workdir    /app
+    port       8080/tcp
+    label      a=b
+    layer      sha256:[DIGEST]    188 B  consign COPY . /app
+    size       188 B compressed
     ----- stderr -----
     "#);
     insta::assert_snapshot!(t.consign(["validate", &reference]).output(), @r"

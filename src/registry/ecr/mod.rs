@@ -77,12 +77,12 @@ impl Ecr {
         &self,
         operation: &'static str,
         repository: &RepositoryName,
-        error: SdkError<E, HttpResponse>,
+        error: &SdkError<E, HttpResponse>,
     ) -> RegistryError
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        if failure::code(&error) == Some("RepositoryNotFoundException") {
+        if failure::code(error) == Some("RepositoryNotFoundException") {
             return RegistryError::RepositoryNotFound {
                 repository: repository.clone(),
                 registry: self.host.clone(),
@@ -106,7 +106,7 @@ impl Ecr {
         repository: &RepositoryName,
         manifest: &StoredManifest,
         tag: Option<&Tag>,
-        error: SdkError<PutImageError, HttpResponse>,
+        error: &SdkError<PutImageError, HttpResponse>,
     ) -> Result<Put, RegistryError> {
         let pushed = manifest.digest();
         let Some(tag) = tag else { return Ok(Put::Unchanged) };
@@ -185,7 +185,7 @@ impl Registry for Ecr {
                 .set_layer_digests(Some(digests.iter().map(ToString::to_string).collect()))
                 .send()
                 .await
-                .map_err(|error| self.explain("BatchCheckLayerAvailability", repository, error))?;
+                .map_err(|error| self.explain("BatchCheckLayerAvailability", repository, &error))?;
             // A layer that is not there comes as UNAVAILABLE or as a failure; both mean that it must be sent.
             for layer in answer.layers() {
                 if layer.layer_availability() == Some(&LayerAvailability::Available)
@@ -229,7 +229,7 @@ impl Registry for Ecr {
                 .set_accepted_media_types(Some(MediaType::MANIFESTS.map(|kind| kind.to_string()).to_vec()))
                 .send()
                 .await
-                .map_err(|error| self.explain("BatchGetImage", repository, error))?;
+                .map_err(|error| self.explain("BatchGetImage", repository, &error))?;
             for failure in answer.failures() {
                 if failure.failure_code() != Some(&ImageFailureCode::ImageNotFound) {
                     return Err(RegistryError::Refused {
@@ -275,8 +275,8 @@ impl Registry for Ecr {
             Some(
                 PutImageError::ImageAlreadyExistsException(_)
                 | PutImageError::ImageTagAlreadyExistsException(_),
-            ) => self.settle(repository, manifest, tag, error).await,
-            _ => Err(self.explain("PutImage", repository, error)),
+            ) => self.settle(repository, manifest, tag, &error).await,
+            _ => Err(self.explain("PutImage", repository, &error)),
         }
     }
 
@@ -304,7 +304,7 @@ impl Registry for Ecr {
                 .layer_digest(digest.to_string())
                 .send()
                 .await
-                .map_err(|error| self.explain("GetDownloadUrlForLayer", repository, error))?
+                .map_err(|error| self.explain("GetDownloadUrlForLayer", repository, &error))?
                 .download_url
                 .unwrap_or_default();
             // No credentials go along: the address carries its own, and S3 refuses two.
