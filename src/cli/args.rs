@@ -72,9 +72,9 @@ pub(super) enum Command {
     /// Push an OCI layout or a `docker save` archive
     Push(Push),
     /// Show what an image is made of
-    Inspect(Inspect),
+    Inspect(Existing),
     /// Recompute every digest and size of an image
-    Validate(Validate),
+    Validate(Existing),
     /// Serve ECR, STS and an OIDC issuer on loopback, or run a command against them
     Emulator(Emulator),
     /// Print a completion script for a shell
@@ -298,18 +298,9 @@ pub(super) struct Push {
     pub(super) results: Results,
 }
 
+/// An image that exists.
 #[derive(Debug, Args)]
-pub(super) struct Inspect {
-    /// An OCI layout, an archive, or a reference to an image in ECR
-    pub(super) image: String,
-    #[command(flatten)]
-    pub(super) registry: RegistryOptions,
-    #[command(flatten)]
-    pub(super) aws: Aws,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Validate {
+pub(super) struct Existing {
     /// An OCI layout, an archive, or a reference to an image in ECR
     pub(super) image: String,
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! `consign push`, `inspect` and `validate`: images that exist already.
 
-use super::args::{Inspect, Push, RegistryOptions, Validate};
+use super::args::{Existing, Push};
 use super::build::blocking;
 use super::error::{CliError, Fail, auth};
 use super::results::ResultFiles;
@@ -128,12 +128,8 @@ enum Named {
     Remote { registry: Box<Ecr>, reference: Box<Reference>, manifest: StoredManifest },
 }
 
-async fn find(
-    name: &str,
-    options: &RegistryOptions,
-    aws: &super::args::Aws,
-    context: &Context,
-) -> Result<Named, Fail> {
+async fn find(existing: &Existing, context: &Context) -> Result<Named, Fail> {
+    let Existing { image: name, registry: options, aws } = existing;
     let path = Path::new(name);
     if path.exists() {
         let path = path.to_owned();
@@ -145,7 +141,7 @@ async fn find(
         ))
         .into()
     };
-    let reference = references("IMAGE", &[name.to_owned()]).map_err(not_found)?.remove(0);
+    let reference = references("IMAGE", std::slice::from_ref(name)).map_err(not_found)?.remove(0);
     let registries = Registries::new(options)?;
     let names = [reference.clone()];
     let session = session(aws, registries.region(&names), &context.environment, http()?).await?;
@@ -168,8 +164,8 @@ async fn find(
     }
 }
 
-pub(super) async fn inspect(args: Inspect, context: &Context) -> Result<(), Fail> {
-    let named = find(&args.image, &args.registry, &args.aws, context).await?;
+pub(super) async fn inspect(args: Existing, context: &Context) -> Result<(), Fail> {
+    let named = find(&args, context).await?;
     let (media_type, bytes, config) = match named {
         Named::Disk(layout) => {
             blocking(move || {
@@ -295,8 +291,8 @@ fn describe_config(text: &mut String, config: &ImageConfig) {
     }
 }
 
-pub(super) async fn validate(args: Validate, context: &Context) -> Result<(), Fail> {
-    let report = match find(&args.image, &args.registry, &args.aws, context).await? {
+pub(super) async fn validate(args: Existing, context: &Context) -> Result<(), Fail> {
+    let report = match find(&args, context).await? {
         Named::Disk(layout) => {
             blocking(move || {
                 let root = layout.root(None)?.digest;

@@ -50,6 +50,25 @@ fn settings_and_their_sources() {
 }
 
 #[test]
+fn settings_of_the_file_come_after_options_and_before_defaults() {
+    let t = Context::new();
+    t.app();
+    let yaml = "apiVersion: consign/v1\nconfig: { user: '1000', workdir: /srv, env: { A: b } }\n";
+    t.file("app/consign.yaml", yaml);
+    let run = t.consign(["build", "app", "--user", "5", "--show-settings"]).env("AWS_REGION", "eu-west-1");
+    let shown = run.succeeds();
+    let row = |name: &str| {
+        let row = shown.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
+        row.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(row("--user"), "--user 5 command line");
+    assert_eq!(row("--workdir"), "--workdir /srv file app/consign.yaml");
+    assert_eq!(row("--env"), "--env A=b file app/consign.yaml");
+    assert_eq!(row("--region"), "--region eu-west-1 variable AWS_REGION");
+    assert_eq!(row("layer"), "layer context . -> /app file app/consign.yaml");
+}
+
+#[test]
 fn completions_for_every_shell() {
     let t = Context::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {

@@ -31,14 +31,14 @@ fn entries(t: &Context, options: &[&str]) -> BTreeMap<String, String> {
             let header = entry.header();
             let path = entry.path_bytes().escape_ascii().to_string();
             let kind = header.entry_type();
-            let link = entry.link_name_bytes().map(|name| format!(" -> {}", name.escape_ascii()));
+            let target = entry.link_name_bytes().map(|name| format!(" -> {}", name.escape_ascii()));
             let line = format!(
                 "{kind:?} {:o} {}:{} {}{}",
                 header.mode().unwrap(),
                 header.uid().unwrap(),
                 header.gid().unwrap(),
                 entry.size(),
-                link.unwrap_or_default()
+                target.unwrap_or_default()
             );
             found.insert(path, line);
         }
