@@ -223,3 +223,26 @@ fn an_aws_host_is_what_the_registry_is_called_if_it_is_told_so() {
     let full = format!("{host}/shop/api:2");
     assert_eq!(t.consign(["build", "app", "--push", "-t", &full]).succeeds(), printed);
 }
+
+/// What no source settles about ECR can be either way; a push works with each reading.
+#[test]
+fn every_reading_of_what_is_not_known() {
+    use consign::emulator::{AbsentLayer, ImmutableRepush, Quirks, Settings};
+    let likely = Quirks::default();
+    for (part_size, quirks) in [
+        (5 * 1024 * 1024, likely),
+        (20_971_520, likely),
+        (10_485_760, Quirks { immutable_repush: ImmutableRepush::ImageTagAlreadyExists, ..likely }),
+        (10_485_760, Quirks { absent_layer: AbsentLayer::Failure, ..likely }),
+    ] {
+        let t = Context::with_settings(Settings { part_size, quirks, ..Settings::default() });
+        t.noise("app/data", 11, 1);
+        t.file("app/consign.yaml", "apiVersion: consign/v1\nrepository: { tagMutability: IMMUTABLE }\n");
+        let first = t.consign(PUSH).succeeds();
+        let again = t.consign(PUSH.iter().chain(&["--no-cache"])).succeeds();
+        assert_eq!(again, first);
+        t.file("app/other", "x");
+        let refused = t.consign(PUSH).fails(4);
+        assert!(refused.contains(&digest(&first)), "{refused}");
+    }
+}

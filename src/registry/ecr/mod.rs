@@ -25,7 +25,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 /// Memory that parts may take in all, in bytes of their requests.
-const PART_MEMORY: u64 = 80 * 1024 * 1024;
+const PART_MEMORY: u64 = 64 * 1024 * 1024;
 /// The unit of the semaphore that counts that memory.
 const MEMORY_UNIT: u64 = 1024;
 /// ECR takes 10 `PutImage` a second for an account and region; half of that leaves room for others
