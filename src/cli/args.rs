@@ -70,10 +70,13 @@ pub(super) enum Command {
     #[command(visible_alias = "b")]
     Build(Build),
     /// Push an OCI layout or a `docker save` archive
+    #[command(after_help = PUSH_EXAMPLES)]
     Push(Push),
     /// Show what an image is made of
+    #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Existing),
     /// Recompute every digest and size of an image
+    #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(Existing),
     /// Serve ECR, STS and an OIDC issuer on loopback, or run a command against them
     Emulator(Emulator),
@@ -297,6 +300,29 @@ pub(super) struct Push {
     #[command(flatten)]
     pub(super) results: Results,
 }
+
+const PUSH_EXAMPLES: &str = "\
+Examples:
+  Build now, push later, not a byte changed in between:
+    consign build dist -o type=oci,dest=layout
+    consign push layout shop/api:1.4 shop/api:latest
+
+  What another tool has built:
+    docker save shop/api:dev -o image.tar
+    consign push image.tar shop/api:dev --create-repository";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  consign inspect layout
+  consign inspect shop/api:1.4
+  consign inspect shop/api:1.4 --format json";
+
+const VALIDATE_EXAMPLES: &str = "\
+Examples:
+  consign validate image.tar
+  consign validate shop/api:1.4
+
+Exit code 6 says that the image is not what its documents claim.";
 
 /// An image that exists.
 #[derive(Debug, Args)]

@@ -8,9 +8,9 @@ fn help_has_examples() {
     for command in ["build", "push", "inspect", "validate", "emulator", "completions"] {
         let help = t.consign([command, "--help"]).succeeds();
         assert!(help.contains("Usage: consign"), "{help}");
+        assert!(help.contains("Examples:") || command == "completions", "{help}");
     }
     assert!(t.consign(["--help"]).succeeds().contains("Examples:"));
-    assert!(t.consign(["build", "--help"]).succeeds().contains("Examples:"));
 }
 
 #[test]
