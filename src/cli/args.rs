@@ -191,6 +191,10 @@ pub(super) struct LayerOptions {
     /// Threads that compress a layer; the bytes are the same for any number (default: one a core)
     #[arg(long, env = "CONSIGN_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) threads: Option<u16>,
+    /// Image of the repository whose layers may be reused, besides those of the tags; if there is none, the newest
+    /// one is looked at [repeatable]
+    #[arg(long, env = "CONSIGN_CACHE_FROM", value_name = "REF", value_delimiter = ',')]
+    pub(super) cache_from: Vec<String>,
     /// Send layers as if the repository held none
     #[arg(long, env = "CONSIGN_NO_CACHE", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(super) no_cache: bool,

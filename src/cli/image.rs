@@ -4,7 +4,7 @@ use super::args::{Existing, Push};
 use super::build::blocking;
 use super::error::{CliError, Fail, auth};
 use super::results::ResultFiles;
-use super::targets::{Registries, references, session};
+use super::targets::{Registries, manifest_id, references, session};
 use super::{Context, http};
 use crate::base::{BlobDigest, Event, Failure, Kind, ManifestDigest, MediaType, Reference, human};
 use crate::image::{
@@ -147,11 +147,7 @@ async fn find(existing: &Existing, context: &Context) -> Result<Named, Fail> {
     let session = session(aws, registries.region(&names), &context.environment, http()?).await?;
     session.authenticate().await.map_err(auth)?;
     let registry = registries.open(&session, &reference).await?;
-    let id = match (&reference.digest, &reference.tag) {
-        (Some(digest), _) => ManifestId::Digest(*digest),
-        (None, Some(tag)) => ManifestId::Tag(tag.clone()),
-        (None, None) => ManifestId::Tag("latest".parse().expect("invariant: a valid tag")),
-    };
+    let id = manifest_id(&reference);
     match registry.manifest(&reference.repository, &id).await? {
         Some(manifest) => {
             Ok(Named::Remote { registry: Box::new(registry), reference: Box::new(reference), manifest })

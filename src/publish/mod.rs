@@ -15,7 +15,7 @@ pub use previous::Previous;
 use crate::base::{BlobDigest, Event, ManifestDigest, MediaType, Platform, Reporter, RepositoryName, Tag};
 use crate::build::Recipe;
 use crate::image::Document;
-use crate::registry::{Memory, Put, Registry, RegistryError, StoredManifest};
+use crate::registry::{ManifestId, Memory, Put, Registry, RegistryError, StoredManifest};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -72,18 +72,29 @@ pub struct ConfigPresent {
     platform: Platform,
 }
 
-/// Publishes what `recipe` makes. Layers of the images that are replaced are reused if `reuse` says so.
+/// Where layers that need not be sent are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reuse {
+    /// Nowhere.
+    Nothing,
+    /// Nowhere, as the repository was made just now and holds nothing.
+    NewRepository,
+    /// In the images that are replaced, and in these of the same repository; if there are none, in its newest one.
+    Images(Vec<ManifestId>),
+}
+
+/// Publishes what `recipe` makes.
 pub async fn publish<R: Registry>(
     registry: &R,
     recipe: &Recipe,
     target: &Target,
-    reuse: bool,
+    reuse: &Reuse,
     reporter: &Arc<dyn Reporter>,
 ) -> Result<Published, RegistryError> {
-    let previous = if reuse {
-        Previous::find(registry, target, reporter).await?
-    } else {
-        Previous::tags_only(registry, target).await?
+    let previous = match reuse {
+        Reuse::Images(cache_from) => Previous::find(registry, target, cache_from, reporter).await?,
+        Reuse::NewRepository => Previous::default(),
+        Reuse::Nothing => Previous::tags_only(registry, target).await?,
     };
     let (layers, facts) =
         layers::make_present(registry, recipe, &target.repository, &previous, reporter).await?;

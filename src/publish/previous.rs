@@ -22,15 +22,18 @@ pub struct Previous {
 }
 
 impl Previous {
-    /// Looks at the images that the target's tags point at. A repository that does not exist is an error here,
-    /// before anything is made or sent. What can't be read is no cache, and no error.
+    /// Looks at the images that the target's tags point at and at those of `cache_from`; if there are none, at the
+    /// newest image of the repository. A repository that does not exist is an error here, before anything is made
+    /// or sent. What can't be read is no cache, and no error.
     pub async fn find<R: Registry>(
         registry: &R,
         target: &Target,
+        cache_from: &[ManifestId],
         reporter: &Arc<dyn Reporter>,
     ) -> Result<Self, RegistryError> {
         let mut previous = Self::default();
-        let ids: Vec<_> = target.tags.iter().cloned().map(ManifestId::Tag).collect();
+        let tags = target.tags.iter().cloned().map(ManifestId::Tag);
+        let ids: Vec<_> = tags.chain(cache_from.iter().cloned()).collect();
         if ids.is_empty() {
             return Ok(previous);
         }
@@ -44,14 +47,21 @@ impl Previous {
             }
             Err(error) => return Err(error),
         };
+        for (tag, manifest) in target.tags.iter().zip(&manifests) {
+            if let Some(manifest) = manifest {
+                previous.tags.insert(tag.clone(), manifest.digest());
+            }
+        }
+        let mut found: Vec<_> = manifests.into_iter().flatten().collect();
+        if found.is_empty()
+            && let Some(newest) = registry.newest(&target.repository).await?
+        {
+            found.extend(registry.manifest(&target.repository, &ManifestId::Digest(newest)).await?);
+        }
         let mut seen = HashSet::new();
-        for (tag, manifest) in target.tags.iter().zip(manifests) {
-            let Some(manifest) = manifest else { continue };
-            previous.tags.insert(tag.clone(), manifest.digest());
-            if seen.insert(manifest.digest())
-                && let Err(error) = previous.learn(registry, &target.repository, &manifest).await
-            {
-                tracing::debug!("the layers of {tag} can't be reused: {error}");
+        for manifest in found.iter().filter(|manifest| seen.insert(manifest.digest())) {
+            if let Err(error) = previous.learn(registry, &target.repository, manifest).await {
+                tracing::debug!("the layers of {} can't be reused: {error}", manifest.digest());
             }
         }
         Ok(previous)

@@ -28,7 +28,6 @@ fn the_main_job() {
     1 AssumeRoleWithWebIdentity
     1 DescribeRepositories
     1 CreateRepository
-    1 BatchGetImage
     1 BatchCheckLayerAvailability
     2 InitiateLayerUpload
     2 UploadLayerPart
@@ -85,6 +84,25 @@ fn a_large_layer_that_is_there_costs_one_hash_pass() {
     let zstd = t.consign(PUSH.iter().chain(&["--compression", "zstd"])).succeeds();
     assert_ne!(digest(&zstd), digest(&first));
     assert_eq!(zstd, t.consign(PUSH.iter().chain(&["--compression", "zstd", "--no-cache"])).succeeds());
+}
+
+#[test]
+fn a_new_tag_reuses_the_layers_of_the_newest_image_or_of_the_one_that_is_named() {
+    let t = Context::with_ecr(&[]);
+    t.noise("app/data", 12, 1);
+    let first = t.consign(PUSH).succeeds();
+    let parts = t.requests("UploadLayerPart").len();
+    assert_eq!(t.consign(["build", "app", "--push", "--tag", "shop/api:new"]).succeeds(), first);
+    assert_eq!(t.requests("UploadLayerPart").len(), parts);
+
+    // Another image is the newest now, and would be taken.
+    t.noise("app/data", 6, 2);
+    t.consign(["build", "app", "--push", "--tag", "shop/api:other"]).succeeds();
+    t.noise("app/data", 12, 1);
+    let parts = t.requests("UploadLayerPart").len();
+    let from = ["--tag", "shop/api:again", "--cache-from", "shop/api:1.4", "--push"];
+    assert_eq!(t.consign(["build", "app"].iter().chain(&from)).succeeds(), first);
+    assert_eq!(t.requests("UploadLayerPart").len(), parts);
 }
 
 #[test]

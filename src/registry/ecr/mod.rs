@@ -33,6 +33,8 @@ const MEMORY_UNIT: u64 = 1024;
 const PUT_IMAGE_PACE: Duration = Duration::from_millis(200);
 /// Digests a call, by the API's model.
 const DIGESTS_A_CALL: usize = 100;
+/// Images that are listed, the most for one call.
+const LISTED: i32 = 1000;
 /// Images a call, by the API's model.
 const IMAGES_A_CALL: usize = 100;
 
@@ -247,6 +249,29 @@ impl Registry for Ecr {
             }
         }
         Ok(found)
+    }
+
+    async fn newest(&self, repository: &RepositoryName) -> Result<Option<ManifestDigest>, RegistryError> {
+        // ECR lists in no order. One page of a thousand is cheap, and in a repository with more images any recent
+        // one will do: a cache need not be the best one.
+        let answer = self
+            .client
+            .describe_images()
+            .set_registry_id(self.registry_id.clone())
+            .repository_name(repository.as_str())
+            .max_results(LISTED)
+            .send()
+            .await;
+        let answer = match answer.map_err(|error| self.explain("DescribeImages", repository, &error)) {
+            Ok(answer) => answer,
+            Err(RegistryError::Denied { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let newest = answer
+            .image_details()
+            .iter()
+            .max_by_key(|image| image.image_pushed_at().map(|time| (time.secs(), time.subsec_nanos())));
+        Ok(newest.and_then(|image| image.image_digest()?.parse().ok()))
     }
 
     async fn put_manifest(
