@@ -99,23 +99,27 @@ pub async fn publish<R: Registry>(
     let (layers, facts) =
         layers::make_present(registry, recipe, &target.repository, &previous, reporter).await?;
     let (config, manifest) = recipe.documents(&facts);
-    let config = config_present(registry, &target.repository, layers, &recipe.platform, &config).await?;
+    let there = previous.holds(manifest.manifest_digest());
+    let config = config_present(registry, target, layers, &recipe.platform, &config, there).await?;
     let manifest =
         StoredManifest { bytes: manifest.bytes().to_vec(), media_type: manifest.media_type().clone() };
     tag(registry, target, config, &manifest, &previous, reporter).await
 }
 
-/// Sends the config, which can't be referred to before its layers are there.
+/// Sends the config unless it is `there`. Before its layers are, it can't be referred to.
 async fn config_present<R: Registry, T>(
     registry: &R,
-    repository: &RepositoryName,
+    target: &Target,
     layers: LayersPresent,
     platform: &Platform,
     config: &Document<T>,
+    there: bool,
 ) -> Result<ConfigPresent, RegistryError> {
+    let repository = &target.repository;
     let digest = config.blob_digest();
-    // If no layer was sent, the config is most likely there as well. If one was, it can't be.
-    let there = layers.nothing_sent() && registry.available(repository, &[digest]).await?.contains(&digest);
+    // If no layer was sent, the config may be there as well. If one was, it can't be.
+    let there =
+        there || layers.nothing_sent() && registry.available(repository, &[digest]).await?.contains(&digest);
     if !there {
         let source = Arc::new(Memory::new("config", config.bytes().to_vec()));
         registry.upload(repository, source, Arc::new(|_| {})).await?;

@@ -18,6 +18,7 @@ const CONFIG_AT_MOST: u64 = 8 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub struct Previous {
     tags: HashMap<Tag, ManifestDigest>,
+    images: HashSet<ManifestDigest>,
     blobs: HashMap<(DiffId, String), Descriptor>,
 }
 
@@ -58,9 +59,10 @@ impl Previous {
         {
             found.extend(registry.manifest(&target.repository, &ManifestId::Digest(newest)).await?);
         }
-        let mut seen = HashSet::new();
-        for manifest in found.iter().filter(|manifest| seen.insert(manifest.digest())) {
-            if let Err(error) = previous.learn(registry, &target.repository, manifest).await {
+        for manifest in found {
+            if previous.images.insert(manifest.digest())
+                && let Err(error) = previous.learn(registry, &target.repository, &manifest).await
+            {
                 tracing::debug!("the layers of {} can't be reused: {error}", manifest.digest());
             }
         }
@@ -129,6 +131,11 @@ impl Previous {
     /// What `tag` pointed at before the push.
     pub fn digest_of(&self, tag: &Tag) -> Option<ManifestDigest> {
         self.tags.get(tag).copied()
+    }
+
+    /// Whether the repository holds this image, and so its config.
+    pub fn holds(&self, image: ManifestDigest) -> bool {
+        self.images.contains(&image)
     }
 
     /// Whether any layer compressed in the way `encoding` is known, so that it pays to hash ours first.
