@@ -7,8 +7,10 @@ use super::iam::{Gate, Role};
 use super::log::Log;
 use super::oidc::Issuer;
 use super::store::Store;
+use super::tasks::Tasks;
 use crate::base::Clock;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +35,9 @@ pub(super) struct App {
     pub(super) faults: Faults,
     pub(super) log: Log,
     pub(super) room: Room,
+    /// The file that says what scans find.
+    pub(super) findings: Option<PathBuf>,
+    pub(super) tasks: Tasks,
 }
 
 /// Where the emulator is found by others on this machine.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::time::Instant;
 
+mod control;
 mod faults;
 mod identity;
 mod registry;
