@@ -2,10 +2,12 @@
 
 use super::Quirks;
 use super::body::Room;
+use super::clock::VirtualClock;
 use super::fault::Faults;
-use super::iam::{Gate, Role};
+use super::iam::{Directory, Gate, Moment};
 use super::log::Log;
-use super::oidc::Issuer;
+use super::oidc::{FILE_TOKEN_SECONDS, Issuer};
+use super::seal;
 use super::store::Store;
 use super::tasks::Tasks;
 use crate::base::Clock;
@@ -20,7 +22,9 @@ pub(super) const OIDC_PATH: &str = "/oidc";
 /// Everything that a request can need.
 #[derive(Debug)]
 pub(super) struct App {
+    /// The time by which everything here happens: [`virtual_clock`](Self::virtual_clock).
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) virtual_clock: Arc<VirtualClock>,
     pub(super) account: String,
     pub(super) registry_host: Option<String>,
     pub(super) audiences: Vec<String>,
@@ -30,7 +34,9 @@ pub(super) struct App {
     pub(super) address: SocketAddr,
     pub(super) gate: Gate,
     pub(super) issuer: Issuer,
-    pub(super) roles: Vec<Role>,
+    pub(super) iam: Directory,
+    /// Where the job finds its token.
+    pub(super) token_file: PathBuf,
     pub(super) store: Store,
     pub(super) faults: Faults,
     pub(super) log: Log,
@@ -78,9 +84,16 @@ impl App {
         }
     }
 
-    /// `arn:aws:iam::ACCOUNT:role/NAME`
-    pub(super) fn role_arn(&self, name: &str) -> String {
-        format!("arn:aws:iam::{}:role/{name}", self.account)
+    /// The two times that a signed request is checked by.
+    pub(super) fn moment(&self) -> Moment {
+        Moment { machine: self.virtual_clock.machine(), now: self.clock.now() }
+    }
+
+    /// Writes a fresh token into the job's file.
+    pub(super) fn write_token(&self) -> std::io::Result<()> {
+        let audience = self.audiences.first().map_or("sts.amazonaws.com", String::as_str);
+        let token = self.issuer.mint(audience, None, self.clock.now(), FILE_TOKEN_SECONDS);
+        seal::write_secret(&self.token_file, token.expose().as_bytes())
     }
 
     /// What `WWW-Authenticate` says on `/v2/`.

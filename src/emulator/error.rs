@@ -45,6 +45,14 @@ pub enum StartError {
         /// What may be given.
         expected: &'static str,
     },
+    /// The file of accounts, roles and policies is not one.
+    #[error("{} does not describe accounts: {reason}", path.display())]
+    Iam {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The issuer's key can't be made or read.
     #[error("the key of the OIDC issuer cannot be made or read")]
     Key,

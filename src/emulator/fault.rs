@@ -256,6 +256,16 @@ impl Faults {
         self.lock().push(Armed { fault, seen: 0, fired: 0 });
     }
 
+    /// Each with how often it has happened.
+    pub(super) fn list(&self) -> Vec<(String, u64)> {
+        self.lock().iter().map(|armed| (armed.fault.to_string(), armed.fired)).collect()
+    }
+
+    /// Nothing goes wrong any more.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Armed>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,17 +1,8 @@
-//! The one kind of pattern that ECR, IAM and the faults use: `*` for any characters, and, for IAM, `?` for one.
+//! The one kind of pattern that ECR and the faults use: `*` for any characters.
 
-/// Whether the whole of `text` matches `pattern`, in which `*` stands for any characters.
+/// Whether the whole of `text` matches `pattern`, in which `*` stands for any characters. Goes back to the last `*`
+/// only, so the time is at most the product of the lengths.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
-    run(pattern, text, false)
-}
-
-/// As IAM's `StringLike`: besides `*`, `?` stands for exactly one character.
-pub(super) fn matches_like(pattern: &str, text: &str) -> bool {
-    run(pattern, text, true)
-}
-
-/// Goes back to the last `*` only, so the time is at most the product of the lengths.
-fn run(pattern: &str, text: &str, question_mark: bool) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut p, mut t) = (0, 0);
@@ -22,7 +13,7 @@ fn run(pattern: &str, text: &str, question_mark: bool) -> bool {
                 star = Some((p, t));
                 p += 1;
             }
-            Some(&c) if c == text[t] || question_mark && c == '?' => {
+            Some(&c) if c == text[t] => {
                 p += 1;
                 t += 1;
             }
@@ -51,7 +42,5 @@ mod tests {
         assert!(!matches("prod", "prod-1"));
         assert!(!matches("a*b", "a_b_"));
         assert!(!matches("a?", "ab"));
-        assert!(matches_like("a?", "ab"));
-        assert!(matches_like("repo:consign/demo:*", "repo:consign/demo:ref:refs/heads/main"));
     }
 }

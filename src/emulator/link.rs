@@ -19,7 +19,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// What a handler can do to its connection.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Control(Arc<Switches>);
+pub(super) struct Control(Arc<Switches>, Option<SocketAddr>);
 
 #[derive(Debug, Default)]
 struct Switches {
@@ -29,6 +29,11 @@ struct Switches {
 }
 
 impl Control {
+    /// Who is at the other end.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.1
+    }
+
     /// Lets no further byte through in either direction; the client sees its connection reset.
     pub(super) fn cut(&self) {
         self.0.cut.store(true, Ordering::Release);
@@ -69,7 +74,7 @@ impl Control {
 
 impl Connected<IncomingStream<'_, Links>> for Control {
     fn connect_info(stream: IncomingStream<'_, Links>) -> Self {
-        stream.io().control.clone()
+        Self(Arc::clone(&stream.io().control.0), Some(*stream.remote_addr()))
     }
 }
 

@@ -11,11 +11,14 @@
 //! | `/oidc/…` | the OIDC issuer, and the endpoint that gives a job its token |
 //! | `/v2/…` | the registry, for Docker and its kind |
 //! | `/layer/…` | where layers are downloaded from, in S3's place |
+//! | `/_emulator/…` | the emulator itself: its clock, its faults, its log |
 //!
 //! What it can be told to do wrong is described in [`fault`].
 
 mod app;
 mod body;
+mod clock;
+mod control;
 mod ecr;
 mod error;
 pub mod fault;
@@ -47,14 +50,15 @@ use app::App;
 use axum::Router;
 use axum::http::StatusCode;
 use body::Room;
+use clock::VirtualClock;
 use fault::Faults;
-use iam::{Gate, Role};
+use iam::{Directory, Gate, Own};
 use link::{Control, Links};
-use oidc::{FILE_TOKEN_SECONDS, Issuer};
+use oidc::Issuer;
 use seal::Seal;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{RegistryId, Store};
@@ -85,7 +89,7 @@ pub struct Settings {
     pub quirks: Quirks,
     /// What goes wrong from the start.
     pub faults: Vec<Fault>,
-    /// The time.
+    /// The machine's time. The emulator's own can be ahead of it: [`Emulator::advance_clock`].
     pub clock: Arc<dyn Clock>,
     /// How long a session lasts at most, whatever is asked for.
     pub credential_lifetime: Duration,
@@ -93,6 +97,9 @@ pub struct Settings {
     pub findings: Option<PathBuf>,
     /// The audiences that the account's OIDC provider is registered with.
     pub audiences: Vec<String>,
+    /// A file with accounts, roles, users and policies (`docs/emulator.md` describes it), besides the built-in
+    /// role.
+    pub iam: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -110,6 +117,7 @@ impl Default for Settings {
             credential_lifetime: Duration::from_hours(12),
             findings: None,
             audiences: vec!["sts.amazonaws.com".into()],
+            iam: None,
         }
     }
 }
@@ -158,7 +166,6 @@ pub enum AbsentLayer {
 pub struct Emulator {
     app: Arc<App>,
     region: String,
-    token_file: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<()>>,
     renewal: JoinHandle<()>,
@@ -184,9 +191,13 @@ impl Emulator {
         let keys = root.join("keys");
         fs_err::create_dir_all(&keys)?;
         let url = app::issuer_url(address);
-        let role = Role::built_in(&settings.account, url.trim_start_matches("http://"));
+        let own = Own { account: &settings.account, issuer: &url, audiences: &settings.audiences };
+        let iam = Directory::open(settings.iam.as_deref(), own)?;
+        let issuer = Issuer::open(&keys.join("oidc"), url)?.with_claims(iam.job_claims.clone());
+        let virtual_clock = Arc::new(VirtualClock::open(settings.clock, &root.join("clock"))?);
         let app = Arc::new(App {
-            clock: settings.clock,
+            clock: Arc::clone(&virtual_clock) as Arc<dyn Clock>,
+            virtual_clock,
             account: settings.account,
             registry_host: settings.registry_host,
             audiences: settings.audiences,
@@ -195,8 +206,9 @@ impl Emulator {
             quirks: settings.quirks,
             address,
             gate: Gate::new(Seal::open(&keys.join("seal"))?),
-            issuer: Issuer::open(&keys.join("oidc"), url)?,
-            roles: vec![role],
+            issuer,
+            iam,
+            token_file: root.join("web-identity-token"),
             store,
             faults: Faults::new(settings.faults),
             log: log::Log::default(),
@@ -205,9 +217,8 @@ impl Emulator {
             tasks: tasks::Tasks::default(),
         });
         ecr::resume_replication(&app);
-        let token_file = root.join("web-identity-token");
-        write_token(&app, &token_file)?;
-        let renewal = tokio::spawn(renew_token(Arc::clone(&app), token_file.clone()));
+        app.write_token()?;
+        let renewal = tokio::spawn(renew_token(Arc::clone(&app)));
 
         let router = Router::new().fallback(server::serve).with_state(Arc::clone(&app));
         let (stop, stopped) = oneshot::channel();
@@ -224,7 +235,6 @@ impl Emulator {
         Ok(Self {
             app,
             region: settings.region,
-            token_file,
             stop: Some(stop),
             server: Some(server),
             renewal,
@@ -241,7 +251,7 @@ impl Emulator {
     /// then STS. No static key is among them.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let origin = self.app.origin();
-        let role = self.app.role_arn(&self.app.roles[0].name);
+        let role = self.app.iam.job_role.clone();
         let mut variables = vec![
             (env::AWS_ENDPOINT_URL_ECR, origin.clone()),
             (env::AWS_ENDPOINT_URL_ECR_PUBLIC, origin.clone()),
@@ -251,7 +261,7 @@ impl Emulator {
             (env::ACTIONS_ID_TOKEN_REQUEST_URL, format!("{}/token?api-version=2.0", self.app.issuer.url)),
             (env::ACTIONS_ID_TOKEN_REQUEST_TOKEN, self.app.issuer.request_token.expose().to_owned()),
             (env::AWS_ROLE_ARN, role.clone()),
-            (env::AWS_WEB_IDENTITY_TOKEN_FILE, self.token_file.display().to_string()),
+            (env::AWS_WEB_IDENTITY_TOKEN_FILE, self.app.token_file.display().to_string()),
             (env::CONSIGN_ROLE_TO_ASSUME, role),
             (env::CONSIGN_REGISTRY_ENDPOINT, origin),
         ];
@@ -259,6 +269,13 @@ impl Emulator {
             variables.push((env::CONSIGN_REGISTRY_HOST, host.clone()));
         }
         variables
+    }
+
+    /// Lets time pass at once: credentials and tokens expire, images grow older.
+    pub fn advance_clock(&self, duration: Duration) -> std::io::Result<()> {
+        let duration = duration.try_into().map_err(std::io::Error::other)?;
+        self.app.virtual_clock.advance(duration).map_err(std::io::Error::other)?;
+        self.app.write_token()
     }
 
     /// Lets something go wrong from now on.
@@ -373,17 +390,11 @@ fn check(settings: &Settings) -> Result<(), StartError> {
     Ok(())
 }
 
-fn write_token(app: &App, path: &Path) -> std::io::Result<()> {
-    let audience = app.audiences.first().map_or("sts.amazonaws.com", String::as_str);
-    let token = app.issuer.mint(audience, None, app.clock.now(), FILE_TOKEN_SECONDS);
-    seal::write_secret(path, token.expose().as_bytes())
-}
-
 /// Keeps the token in the file fresh, as Kubernetes does.
-async fn renew_token(app: Arc<App>, path: PathBuf) {
+async fn renew_token(app: Arc<App>) {
     loop {
         tokio::time::sleep(Duration::from_hours(1)).await;
-        if let Err(error) = write_token(&app, &path) {
+        if let Err(error) = app.write_token() {
             tracing::error!("{error}");
         }
     }

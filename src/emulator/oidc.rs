@@ -12,7 +12,7 @@ use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// How long a token of the job endpoint holds, as GitHub's do.
@@ -29,6 +29,8 @@ pub(super) struct Issuer {
     pub(super) request_token: Secret,
     key: RsaKeyPair,
     key_id: String,
+    /// What its tokens say in place of the built-in claims.
+    claims: Map<String, Value>,
 }
 
 /// The claims of a token. `aud` is a list when it is read and may be one text.
@@ -42,6 +44,8 @@ pub(super) struct Claims {
     pub(super) exp: Option<i64>,
     pub(super) iat: Option<i64>,
     pub(super) nbf: Option<i64>,
+    #[serde(flatten)]
+    pub(super) others: Map<String, Value>,
 }
 
 /// One audience or several.
@@ -109,7 +113,12 @@ impl Issuer {
         let key = RsaKeyPair::from_pkcs8(&der).map_err(|_| StartError::Key)?;
         let key_id = hex::encode_upper(&super::sigv4::sha256_hex(key.public_key().as_ref()).as_bytes()[..20]);
         let request_token = Secret::new(BASE64_URL_SAFE_NO_PAD.encode(seal::random::<48>()));
-        Ok(Self { url, request_token, key, key_id })
+        Ok(Self { url, request_token, key, key_id, claims: Map::new() })
+    }
+
+    /// The same, whose tokens say `claims` in place of the built-in ones.
+    pub(super) fn with_claims(self, claims: Map<String, Value>) -> Self {
+        Self { claims, ..self }
     }
 
     /// `GET …/.well-known/openid-configuration`
@@ -167,6 +176,9 @@ impl Issuer {
         claims["nbf"] = (now - 300).into();
         claims["iat"] = now.into();
         claims["exp"] = (now + lifetime_seconds).into();
+        for (claim, value) in &self.claims {
+            claims[claim] = value.clone();
+        }
         if let Some(subject) = subject {
             claims["sub"] = subject.into();
         }

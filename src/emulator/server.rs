@@ -5,11 +5,12 @@ use super::body::{Incoming, ReadError, Received};
 use super::ecr::{self, Call, Note};
 use super::error::ApiError;
 use super::fault::Kind;
+use super::iam::Caller;
 use super::link::Control;
 use super::log::RequestRecord;
 use super::oidc;
 use super::sigv4::Flaw;
-use super::{layer_url, sts, v2};
+use super::{control, iam, layer_url, sts, v2};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
@@ -87,9 +88,13 @@ pub(super) async fn serve(
     ConnectInfo(link): ConnectInfo<Control>,
     request: Request,
 ) -> Response<Body> {
-    let sequence = app.log.number();
     let (parts, body) = request.into_parts();
     let length = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if parts.uri.path().starts_with(control::PREFIX) {
+        link.set_rate(None);
+        return control::serve(&app, &link, &parts, Incoming::new(body, length)).await;
+    }
+    let sequence = app.log.number();
     let mut exchange = Exchange::new(&app, parts, Incoming::new(body, length));
     link.set_rate(None);
     exchange.name_operation().await;
@@ -258,9 +263,8 @@ impl<'a> Exchange<'a> {
             ReadError::TooLarge => ApiError::too_large(limit),
             ReadError::Gone => ApiError::serialization("The request body ended early"),
         })?;
-        let now = self.app.clock.now();
-        let caller =
-            self.app.gate.signed(&self.parts, &received.hash, &["ecr"], now, revoke).map_err(Flaw::json)?;
+        let caller = self.signed(&received.hash, &["ecr"], revoke).map_err(Flaw::json)?;
+        iam::ask(self.app, &caller, iam::Service::Ecr, &self.operation, &received.bytes)?;
         let call = Arc::new(Call::new(Arc::clone(self.app), caller, received.bytes.clone()));
         // A call that has begun is finished, even if the client goes away: otherwise a blob could be in its place
         // and the repository not know it.
@@ -295,12 +299,21 @@ impl<'a> Exchange<'a> {
             }
         };
         let form = sts::Form::parse(&received.bytes);
-        if form.action()? == "AssumeRoleWithWebIdentity" {
+        let action = form.action()?;
+        if action == "AssumeRoleWithWebIdentity" {
             return sts::assume_role_with_web_identity(self.app, &form);
         }
-        let now = self.app.clock.now();
-        let caller = self.app.gate.signed(&self.parts, &received.hash, &["sts"], now, revoke);
-        Ok(sts::get_caller_identity(&caller.map_err(Flaw::query)?).into())
+        let caller = self.signed(&received.hash, &["sts"], revoke).map_err(Flaw::query)?;
+        match action {
+            "AssumeRole" => sts::assume_role(self.app, &caller, &form),
+            _ => Ok(sts::get_caller_identity(&caller).into()),
+        }
+    }
+
+    /// Who made the request, if they signed it for one of `services`.
+    fn signed(&self, hash: &str, services: &[&str], revoke: bool) -> Result<Caller, Flaw> {
+        let App { gate, iam, .. } = &**self.app;
+        gate.signed(iam, &self.parts, hash, services, self.app.moment(), revoke)
     }
 
     fn oidc(&self) -> Response<Body> {
@@ -327,10 +340,14 @@ impl<'a> Exchange<'a> {
             return json_response(StatusCode::UNAUTHORIZED, &json!({ "message": "Unauthorized" }));
         }
         let query = self.parts.uri.query().unwrap_or_default();
-        let audience = url::form_urlencoded::parse(query.as_bytes())
-            .find(|(name, _)| name == "audience")
-            .map_or_else(|| "https://github.com/consign".into(), |(_, value)| value);
-        let token = issuer.mint(&audience, None, self.app.clock.now(), oidc::JOB_TOKEN_SECONDS);
+        let find = |wanted: &str| {
+            let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+            pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+        };
+        let audience = find("audience").unwrap_or_else(|| "https://github.com/consign".into());
+        // Not GitHub's: so that trust policies can be tried with other jobs.
+        let subject = find("subject");
+        let token = issuer.mint(&audience, subject.as_deref(), self.app.clock.now(), oidc::JOB_TOKEN_SECONDS);
         json_response(StatusCode::OK, &json!({ "count": token.expose().len(), "value": token.expose() }))
     }
 

@@ -7,7 +7,7 @@
 use super::app::App;
 use super::ecr::{ImageId, Paging, resolve_for_pull, touch};
 use super::error::{ApiError, Place};
-use super::iam::{PasswordFlaw, RegistryToken};
+use super::iam::{self, PasswordFlaw, RegistryToken};
 use super::layer_url;
 use super::store::{RegistryId, Repository};
 use crate::base::{BlobDigest, ManifestDigest, RepositoryName, Tag};
@@ -120,6 +120,7 @@ impl From<ApiError> for Refusal {
     fn from(error: ApiError) -> Self {
         match error.code.as_str() {
             "RepositoryNotFoundException" => Self::new(StatusCode::NOT_FOUND, "NAME_UNKNOWN", error.message),
+            "AccessDeniedException" => Self::new(StatusCode::FORBIDDEN, "DENIED", error.message),
             _ if error.status.is_server_error() => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", error.message)
             }
@@ -137,6 +138,7 @@ type Answer = Result<Response<Body>, Refusal>;
 /// Answers a request. With `revoke`, the token that it shows expires at this moment.
 pub(super) async fn serve(app: &App, parts: &Parts, revoke: bool) -> Answer {
     let token = authenticate(app, parts, revoke)?;
+    iam::ask_registry(app, &token, parts)?;
     let target = Target::of(parts.uri.path());
     if !matches!(parts.method, Method::GET | Method::HEAD) {
         return Err(Refusal::unsupported("The operation is unsupported."));

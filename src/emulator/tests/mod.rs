@@ -11,7 +11,9 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 mod control;
+mod control_plane;
 mod faults;
+mod iam;
 mod identity;
 mod registry;
 
@@ -132,8 +134,10 @@ impl Bench {
         let date = self.clock.now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let scope = format!("{}/us-east-1/{service}/aws4_request", &date[..8]);
         let host = self.emulator.address().to_string();
-        let mut headers =
-            vec![("host", host.as_str()), ("x-amz-date", &date), ("x-amz-security-token", &keys.token)];
+        let mut headers = vec![("host", host.as_str()), ("x-amz-date", &date)];
+        headers.extend(
+            Some(("x-amz-security-token", keys.token.as_str())).filter(|(_, token)| !token.is_empty()),
+        );
         headers.extend(target.map(|target| ("x-amz-target", target)));
         let lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();

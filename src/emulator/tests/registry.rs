@@ -188,7 +188,7 @@ async fn repositories_come_back_as_they_were_set() {
         assert_eq!(bench.code("CreateRepository", wrong).await, "InvalidParameterException", "{member}");
     }
     let elsewhere = json!({ "registryId": "999999999999", "repositoryNames": ["strict"] });
-    assert_eq!(bench.code("DescribeRepositories", elsewhere).await, "RepositoryNotFoundException");
+    assert_eq!(bench.code("DescribeRepositories", elsewhere).await, "AccessDeniedException");
 }
 
 #[tokio::test]
