@@ -25,6 +25,7 @@ mod settings;
 mod templates;
 mod validate;
 
+pub(super) use exclusions::account_setting;
 pub(super) use findings::check as check_findings;
 pub(super) use images::{resolve_for_pull, touch};
 pub use lifecycle::Applied;
