@@ -3,10 +3,12 @@
 use super::Quirks;
 use super::body::Room;
 use super::fault::Faults;
-use super::iam::{Gate, Role};
+use super::iam::{Caller, Gate, Role};
+use super::limits::{Quotas, Rates};
 use super::log::Log;
 use super::oidc::Issuer;
-use super::store::Store;
+use super::quirk::{TokenLife, UploadLifetime};
+use super::store::{Limits, RegistryId, Repository, Store, Upload};
 use crate::base::Clock;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,6 +26,11 @@ pub(super) struct App {
     pub(super) audiences: Vec<String>,
     pub(super) credential_lifetime: Duration,
     pub(super) part_size: u64,
+    pub(super) quotas: Quotas,
+    /// None: nothing is throttled.
+    pub(super) rates: Option<Rates>,
+    pub(super) strict_oci: bool,
+    pub(super) blob_mounting: bool,
     pub(super) quirks: Quirks,
     pub(super) address: SocketAddr,
     pub(super) gate: Gate,
@@ -71,6 +78,46 @@ impl App {
             Some(host) => format!("https://{host}"),
             None => self.origin(),
         }
+    }
+
+    /// What `WWW-Authenticate` says on `/v2/` of ECR Public.
+    pub(super) fn public_challenge(&self) -> String {
+        let realm = match &self.registry_host {
+            Some(_) => "https://public.ecr.aws".to_owned(),
+            None => self.origin(),
+        };
+        format!("Bearer realm=\"{realm}/token/\",service=\"public.ecr.aws\",scope=\"aws\"")
+    }
+
+    /// The password of a new registry token for the caller, and when it expires (seconds since 1970).
+    pub(super) fn registry_password(&self, caller: &Caller) -> (String, i64) {
+        let with_session = self.quirks.token_life == TokenLife::Session;
+        self.gate.registry_password(caller, self.clock.now(), with_session)
+    }
+
+    /// Whether a registry has switched on that blobs are mounted.
+    pub(super) fn mounts_blobs(&self, _registry: &RegistryId) -> bool {
+        self.blob_mounting
+    }
+
+    /// The upload, if it is open. One that has run out is closed here.
+    pub(super) fn upload(&self, repository: &Repository, id: &str) -> std::io::Result<Option<Arc<Upload>>> {
+        let Some(upload) = repository.upload(id) else { return Ok(None) };
+        let lifetime = match self.quirks.upload_lifetime {
+            UploadLifetime::Day => jiff::SignedDuration::from_hours(24),
+            UploadLifetime::Hour => jiff::SignedDuration::from_hours(1),
+            UploadLifetime::Never => return Ok(Some(upload)),
+        };
+        if self.clock.now().duration_since(upload.opened) <= lifetime {
+            return Ok(Some(upload));
+        }
+        repository.close_upload(id)?;
+        Ok(None)
+    }
+
+    /// How large the layers of a repository may be, and their parts.
+    pub(super) fn layer_limits(&self, repository: &Repository) -> Limits {
+        self.quotas.layers(repository.registry(), self.part_size)
     }
 
     /// `arn:aws:iam::ACCOUNT:role/NAME`

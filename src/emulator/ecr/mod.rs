@@ -8,11 +8,16 @@ mod images;
 mod layers;
 mod paging;
 mod put_image;
+mod remove_image;
 mod repositories;
 mod validate;
 
 pub(super) use images::{resolve, touch};
+pub(super) use layers::{complete as complete_layer, is_referenced as is_layer_referenced};
 pub(super) use paging::Paging;
+pub(super) use put_image::{Push, push_image};
+pub(super) use remove_image::remove_image;
+pub(super) use validate::{MAX_TAG, image_tag};
 
 use super::app::App;
 use super::error::{ApiError, Place};
@@ -27,10 +32,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 macro_rules! operations {
     ($($name:literal => $handler:path,)+) => {
         /// Every operation that is answered.
-        pub(super) const OPERATIONS: &[&str] = &[$($name),+];
+        pub(in crate::emulator) const OPERATIONS: &[&str] = &[$($name),+];
 
         /// Does `operation`.
-        pub(super) async fn dispatch(operation: &str, call: &Call) -> Result<Vec<u8>, ApiError> {
+        pub(in crate::emulator) async fn dispatch(operation: &str, call: &Call) -> Result<Vec<u8>, ApiError> {
             match operation {
                 $($name => encode(&$handler(call, decode(&call.body)?).await?),)+
                 _ => Err(ApiError::unknown_operation(operation)),
@@ -38,6 +43,8 @@ macro_rules! operations {
         }
     };
 }
+
+pub(super) mod public;
 
 operations! {
     "BatchCheckLayerAvailability" => layers::batch_check_layer_availability,
@@ -70,6 +77,8 @@ pub(super) fn body_limit(operation: &str) -> usize {
         "UploadLayerPart" => layers::MAX_PART_BLOB.div_ceil(3) * 4 + ROOM,
         // Every character of a manifest may be an escape.
         "PutImage" => put_image::MAX_MANIFEST * 6 + ROOM,
+        // With a logo, on ECR Public.
+        "CreateRepository" | "PutRepositoryCatalogData" => 2 * 1024 * 1024,
         _ => 1024 * 1024,
     }
 }
@@ -109,6 +118,9 @@ impl Call {
 
     /// The registry that the call is about: the caller's own, unless it names another.
     fn registry(&self, id: Option<&str>) -> Result<RegistryId, ApiError> {
+        if self.caller.region == RegistryId::PUBLIC {
+            return public::registry(self, id);
+        }
         let account = match id {
             None => self.caller.session.account.clone(),
             Some(id) => validate::registry_id(id)?.to_owned(),

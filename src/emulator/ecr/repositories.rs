@@ -172,7 +172,7 @@ fn encryption(mut wanted: Encryption, region: &str, account: &str) -> Result<Enc
     Ok(wanted)
 }
 
-fn resource_tags(tags: Vec<ResourceTag>) -> Result<Vec<ResourceTag>, ApiError> {
+pub(super) fn resource_tags(tags: Vec<ResourceTag>) -> Result<Vec<ResourceTag>, ApiError> {
     let invalid = |text: String| Err(ApiError::new("InvalidTagParameterException", text));
     if tags.len() > 50 {
         return Err(ApiError::new("TooManyTagsException", "The resource can have at most 50 tags"));

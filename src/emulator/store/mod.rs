@@ -4,7 +4,9 @@
 //! lock                                  held while an emulator uses the directory
 //! keys/                                 the issuer's key and the seal's key, mode 0600
 //! blobs/sha256/44/44136f…               layers, configs and manifests, by content
-//! registries/ACCOUNT/REGION/HASH.json   one repository each; HASH is SHA-256 of its name
+//! registries/ACCOUNT/REGION/HASH.json   one repository each; HASH is SHA-256 of its name. ECR Public's have the
+//!                                       REGION ecr-public
+//! public/ACCOUNT.json                   what ECR Public shows about a registry
 //! uploads/ID                            the bytes of an open upload
 //! temporary/                            files on their way to their place
 //! ```
@@ -18,10 +20,12 @@
 //! uploads by an id that is made here.
 
 mod blobs;
+mod public;
 mod repository;
 mod upload;
 
 pub(super) use blobs::Blobs;
+pub(super) use public::{CatalogData, PublicSettings};
 pub(super) use repository::{
     Contents, Encryption, ExclusionFilter, Image, Layer, Mutability, Repository, ResourceTag,
 };
@@ -41,6 +45,20 @@ pub(super) struct RegistryId {
     /// 12 digits.
     pub(super) account: String,
     pub(super) region: String,
+}
+
+impl RegistryId {
+    /// What stands for the region of an account's registry on ECR Public; no region is called so.
+    pub(super) const PUBLIC: &str = "ecr-public";
+
+    /// The registry of `account` on ECR Public.
+    pub(super) fn public(account: &str) -> Self {
+        Self { account: account.into(), region: Self::PUBLIC.into() }
+    }
+
+    pub(super) fn is_public(&self) -> bool {
+        self.region == Self::PUBLIC
+    }
 }
 
 type Repositories = BTreeMap<RegistryId, BTreeMap<String, Arc<Repository>>>;
@@ -131,6 +149,31 @@ impl Store {
     pub(super) fn repositories(&self, registry: &RegistryId) -> Vec<Arc<Repository>> {
         let repositories = self.repositories.read().unwrap_or_else(PoisonError::into_inner);
         repositories.get(registry).into_iter().flat_map(BTreeMap::values).cloned().collect()
+    }
+
+    /// All repositories of all registries.
+    pub(super) fn every_repository(&self) -> Vec<Arc<Repository>> {
+        let repositories = self.repositories.read().unwrap_or_else(PoisonError::into_inner);
+        repositories.values().flat_map(BTreeMap::values).cloned().collect()
+    }
+
+    /// Deletes a repository, if `allowed` still says so of what is in it. It is gone from the disk before its
+    /// name can be given again.
+    pub(super) async fn delete(
+        &self,
+        repository: &Arc<Repository>,
+        allowed: impl FnOnce(&Contents) -> bool + Send,
+    ) -> io::Result<bool> {
+        if !repository.delete(allowed).await? {
+            return Ok(false);
+        }
+        let mut repositories = self.repositories.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(by_name) = repositories.get_mut(repository.registry())
+            && by_name.get(repository.name()).is_some_and(|there| Arc::ptr_eq(there, repository))
+        {
+            by_name.remove(repository.name());
+        }
+        Ok(true)
     }
 
     /// Adds a repository, unless there is one of that name; either way, the one that is there then, and whether

@@ -1,7 +1,7 @@
 //! One repository: its settings, its layers, images and tags, and its open uploads.
 
 use super::super::error::Place;
-use super::{Disk, RegistryId, Upload};
+use super::{Disk, PublicSettings, RegistryId, Upload};
 use crate::base::{BlobDigest, ManifestDigest, MediaType, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,6 +30,9 @@ pub(in crate::emulator) struct Contents {
     /// Image tags, and the image that each is on.
     #[serde(default)]
     pub(in crate::emulator) tags: BTreeMap<String, ManifestDigest>,
+    /// What only a repository on ECR Public has.
+    #[serde(default)]
+    pub(in crate::emulator) public: PublicSettings,
 }
 
 impl Contents {
@@ -46,6 +49,7 @@ impl Contents {
             layers: BTreeMap::new(),
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
+            public: PublicSettings::default(),
         }
     }
 
@@ -138,6 +142,8 @@ pub(in crate::emulator) struct Repository {
 struct Versioned {
     contents: Contents,
     version: u64,
+    /// It has been deleted; what is changed from then on can't be kept.
+    deleted: bool,
 }
 
 impl Repository {
@@ -159,7 +165,7 @@ impl Repository {
             disk,
             name: contents.name.clone(),
             registry,
-            contents: Mutex::new(Versioned { contents, version }),
+            contents: Mutex::new(Versioned { contents, version, deleted: false }),
             written: Arc::default(),
             uploads: Mutex::default(),
         }
@@ -202,6 +208,9 @@ impl Repository {
         if *written >= wanted {
             return Ok(());
         }
+        if self.lock().deleted {
+            return Err(io::Error::other("the repository was deleted by another call at the same time"));
+        }
         let repository = Arc::clone(self);
         // The guard goes along: if the caller is gone before the write is done, the next write still waits for it.
         let write = move || {
@@ -216,15 +225,46 @@ impl Repository {
         tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?
     }
 
+    /// Deletes it from the disk, with its open uploads, if `allowed` says so of what is in it.
+    pub(super) async fn delete(
+        self: &Arc<Self>,
+        allowed: impl FnOnce(&Contents) -> bool + Send,
+    ) -> io::Result<bool> {
+        let mut written = Arc::clone(&self.written).lock_owned().await;
+        let version = {
+            let mut versioned = self.lock();
+            if versioned.deleted || !allowed(&versioned.contents) {
+                return Ok(false);
+            }
+            versioned.deleted = true;
+            versioned.version
+        };
+        *written = version;
+        let repository = Arc::clone(self);
+        let remove = move || {
+            for (id, _) in repository.open_uploads() {
+                repository.close_upload(&id)?;
+            }
+            if fs_err::exists(&repository.path)? {
+                fs_err::remove_file(&repository.path)?;
+                repository.disk.sync_directory(repository.path.parent().unwrap_or(&repository.disk.root))?;
+            }
+            drop(written);
+            io::Result::Ok(())
+        };
+        tokio::task::spawn_blocking(remove).await.map_err(io::Error::other)??;
+        Ok(true)
+    }
+
     fn uploads_lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Upload>>> {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Opens an upload.
-    pub(in crate::emulator) fn open_upload(&self) -> Arc<Upload> {
+    pub(in crate::emulator) fn open_upload(&self, now: Timestamp) -> Arc<Upload> {
         let id = uuid::Uuid::new_v4().to_string();
         let path = self.disk.root.join("uploads").join(&id);
-        let upload = Arc::new(Upload::new(id.clone(), path));
+        let upload = Arc::new(Upload::new(id.clone(), path, now));
         self.uploads_lock().insert(id, Arc::clone(&upload));
         upload
     }
