@@ -42,7 +42,7 @@ pub use error::StartError;
 pub use fault::{Fault, ParseFaultError};
 pub use limits::Quotas;
 pub use log::{PartRecord, RequestRecord};
-pub use quirk::{ParseQuirkError, Quirk, Quirks};
+pub use quirk::{AbsentLayer, ImmutableRepush, ParseQuirkError, Quirk, Quirks};
 
 use crate::base::clock::SystemClock;
 use crate::base::{BlobDigest, Clock, ManifestDigest, MediaType, Secret, env};

@@ -31,7 +31,7 @@
 //! | `retry-after` | `absent` `sent` | whether a throttled answer on `/v2/` says when to come back |
 //! | `token-rate` | `500` `20` | calls of `GetAuthorizationToken` per second, with enforced rates |
 //! | `control-plane-rate` | `20` `5` | calls per second of operations without a published rate, with enforced rates |
-//! | `public-head-blob` | `401` `200` | `HEAD` of a blob on ECR Public |
+//! | `public-head-blob` | `401-anonymous` `401` `200` | `HEAD` of a blob on ECR Public: 401 was seen, but Docker can push |
 //!
 //! With `strict_oci`, what the OCI specification settles is settled by it.
 
@@ -241,6 +241,7 @@ quirks! {
         "5" Five: "5",
     }
     "public-head-blob" public_head_blob PublicHeadBlob: "`HEAD` of a blob on ECR Public." {
+        "401-anonymous" Anonymous: "It is refused, unless somebody logged in asks.",
         "401" Unauthorized: "It is refused, whoever asks.",
         "200" Found: "It is answered as on private ECR.",
     }

@@ -48,7 +48,7 @@ fn route(parts: &Parts) -> (Service, String) {
     let path = parts.uri.path();
     let named = |shape: &str| format!("{} {shape}", parts.method);
     if path == "/" && parts.method == Method::POST {
-        let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+        let target = parts.headers.get("x-amz-target").map(|value| value.to_str().unwrap_or_default());
         return match target {
             Some(target) => {
                 if let Some(operation) = target.strip_prefix(ECR_TARGET) {

@@ -28,6 +28,7 @@ use super::body::Incoming;
 use super::error::{ApiError, Place};
 use super::limits::Payer;
 use super::log::PartRecord;
+use super::quirk::PublicHeadBlob;
 use super::store::{RegistryId, Repository};
 use crate::base::RepositoryName;
 use auth::Visitor;
@@ -36,6 +37,7 @@ use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode};
 use percent_encoding::percent_decode_str;
+use refusal::Challenge;
 use std::sync::Arc;
 
 /// What a path of `/v2/` names.
@@ -159,6 +161,7 @@ struct Visit<'a> {
     app: &'a Arc<App>,
     parts: &'a Parts,
     repository: Arc<Repository>,
+    visitor: Visitor,
     /// The repository as the path names it, for URLs.
     path: &'a str,
     /// The request as faults name it.
@@ -219,6 +222,7 @@ async fn answer(
         app,
         parts,
         repository: find(app, &registry, spot.name())?,
+        visitor,
         path,
         operation: format!("{} {}", parts.method, target.shape()),
         part: None,
@@ -239,6 +243,16 @@ fn find(app: &App, registry: &RegistryId, name: &str) -> Result<Arc<Repository>,
 }
 
 impl Visit<'_> {
+    /// Whether `HEAD` of a blob is refused: on ECR Public it was seen to be.
+    fn refuses_head(&self) -> bool {
+        let refuses = match self.app.quirks.public_head_blob {
+            PublicHeadBlob::Anonymous => matches!(self.visitor, Visitor::Anonymous),
+            PublicHeadBlob::Unauthorized => true,
+            PublicHeadBlob::Found => false,
+        };
+        refuses && self.repository.registry().is_public() && !self.app.strict_oci
+    }
+
     async fn answer(&mut self, target: Target<'_>, body: &mut Incoming) -> Answer {
         let head = self.parts.method == Method::HEAD;
         match (target, self.parts.method.as_str()) {
@@ -248,6 +262,9 @@ impl Visit<'_> {
             (Target::Manifest { reference, .. }, "PUT") => self.put_manifest(reference, body).await,
             (Target::Manifest { reference, .. }, "DELETE") => self.delete_manifest(reference).await,
             (Target::Blob { digest, .. }, "GET" | "HEAD") => {
+                if head && self.refuses_head() {
+                    return Err(Refusal::unauthorized(Challenge::Bearer));
+                }
                 read::blob(self.app, self.parts, &self.repository, digest, head).await
             }
             (Target::Blob { digest, .. }, "DELETE") => self.delete_blob(digest).await,

@@ -4,10 +4,10 @@ use super::super::app::App;
 use super::super::ecr::{MAX_TAG, Paging, image_tag, is_layer_referenced, public, resolve, touch};
 use super::super::error::ApiError;
 use super::super::layer_url;
-use super::super::quirk::{PublicHeadBlob, UnreferencedBlob};
+use super::super::quirk::UnreferencedBlob;
 use super::super::store::{RegistryId, Repository};
 use super::manifests::image_id;
-use super::refusal::{Challenge, Refusal};
+use super::refusal::Refusal;
 use super::{Answer, base, query, response};
 use crate::base::{BlobDigest, ManifestDigest, MediaType};
 use axum::body::Body;
@@ -83,10 +83,6 @@ pub(super) async fn blob(
     head: bool,
 ) -> Answer {
     let digest: Option<BlobDigest> = text.parse().ok();
-    let public = repository.registry().is_public() && !app.strict_oci;
-    if head && public && app.quirks.public_head_blob == PublicHeadBlob::Unauthorized {
-        return Err(Refusal::unauthorized(Challenge::Bearer));
-    }
     let only_used = head && !app.strict_oci && app.quirks.unreferenced_blob == UnreferencedBlob::NotFound;
     let found = repository.read(|contents| {
         let digest = digest?;
