@@ -14,6 +14,7 @@ const MEBIBYTE: u64 = 1024 * 1024;
 const MIN_PART: u64 = 5 * MEBIBYTE;
 /// Of ECR Public, which are smaller.
 const PUBLIC_PARTS: u64 = 1_000;
+const PUBLIC_REPOSITORIES: usize = 10_000;
 const PUBLIC_LAYER: u64 = 10_000 * MEBIBYTE;
 
 /// ECR's quotas; what AWS raises on request can be raised here, and what a test wants to reach can be lowered.
@@ -47,6 +48,11 @@ impl Default for Quotas {
 }
 
 impl Quotas {
+    /// How many repositories a registry may have.
+    pub(super) fn repositories(&self, registry: &RegistryId) -> usize {
+        if registry.is_public() { self.repositories.min(PUBLIC_REPOSITORIES) } else { self.repositories }
+    }
+
     /// What holds for the layers of a registry whose answers name parts of `part_size`. A server that answers with
     /// parts under 5 MiB, as tests want it, has to take them.
     pub(super) fn layers(&self, registry: &RegistryId, part_size: u64) -> Limits {

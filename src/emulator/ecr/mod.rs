@@ -128,6 +128,17 @@ impl Call {
         Ok(RegistryId { account, region: self.caller.region.clone() })
     }
 
+    /// Whether the registry may have one more repository, of this name.
+    fn check_repositories(&self, registry: &RegistryId, name: &str) -> Result<(), ApiError> {
+        let repositories = self.app.store.repositories(registry);
+        let known = repositories.iter().any(|repository| repository.name() == name);
+        if known || repositories.len() < self.app.quotas.repositories(registry) {
+            return Ok(());
+        }
+        let text = "The registry has reached the maximum number of repositories";
+        Err(ApiError::new("LimitExceededException", text))
+    }
+
     /// The repository that the call is about.
     fn repository(&self, registry: Option<&str>, name: Option<&str>) -> Result<Arc<Repository>, ApiError> {
         let registry = self.registry(registry)?;

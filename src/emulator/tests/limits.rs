@@ -11,10 +11,15 @@ async fn quotas_hold() {
         manifest_bytes: 2000,
         tags_per_image: 2,
         images_per_repository: 2,
+        repositories: 1,
         ..Quotas::default()
     };
     let bench = Bench::with(Settings { quotas, ..settings(&clock) }, clock).await;
     bench.call("CreateRepository", json!({ "repositoryName": "shop/api" })).await.unwrap();
+    let second = json!({ "repositoryName": "shop/web" });
+    assert_eq!(bench.code("CreateRepository", second).await, "LimitExceededException");
+    let again = json!({ "repositoryName": "shop/api" });
+    assert_eq!(bench.code("CreateRepository", again).await, "RepositoryAlreadyExistsException");
     let upload = bench.initiate().await;
     bench.call("UploadLayerPart", Bench::part(&upload, 0, &[1; 1000])).await.unwrap();
     let large = Bench::part(&upload, 1000, &[1; 1501]);

@@ -297,7 +297,9 @@ async fn strict_is_what_the_specification_says() {
     let said = Bench::send(bench.oci(&token, "PUT", &format!("{url}?digest={digest}"))).await;
     assert_eq!(said.status, 201, "chunks may be small");
     let blob = format!("/v2/shop/api/blobs/{digest}");
-    assert_eq!(bench.get(&token, &blob).await.status, 200, "from here, without a detour");
+    let said = bench.get(&token, &blob).await;
+    assert_eq!(said.status, 200, "from here, without a detour");
+    assert_eq!(said.header("docker-content-digest"), digest.to_string());
     let nothing = bench.put_blob(&token, b"").await;
     assert_eq!(bench.emulator.registry()["shop/api"].blobs[&nothing], 0);
     let config = BlobDigest::of(b"{}");

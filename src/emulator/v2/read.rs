@@ -11,9 +11,9 @@ use super::refusal::Refusal;
 use super::{Answer, base, query, response};
 use crate::base::{BlobDigest, ManifestDigest, MediaType};
 use axum::body::Body;
-use axum::http::StatusCode;
 use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, LINK, LOCATION};
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -100,9 +100,13 @@ pub(super) async fn blob(
     } else {
         let host = parts.headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let Some(host) = layer_url::host_for(app, host).filter(|_| !app.strict_oci) else {
-            return layer_url::send(app, &parts.headers, &digest)
-                .await
-                .map_err(|refusal| Refusal::new(refusal.status, "BLOB_UNKNOWN", refusal.code));
+            let sent = layer_url::send(app, &parts.headers, &digest).await;
+            let mut sent =
+                sent.map_err(|refusal| Refusal::new(refusal.status, "BLOB_UNKNOWN", refusal.code))?;
+            if let Ok(value) = HeaderValue::from_str(&digest.to_string()) {
+                sent.headers_mut().insert("docker-content-digest", value);
+            }
+            return Ok(sent);
         };
         response(StatusCode::TEMPORARY_REDIRECT).header(LOCATION, layer_url::make(app, &host, &digest))
     };

@@ -97,10 +97,9 @@ done
 set -a
 # shellcheck source=/dev/null
 source "$WORK/env"
-AWS_EC2_METADATA_DISABLED=true
 set +a
 HOST=${CONSIGN_REGISTRY_ENDPOINT#http://}
-export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost
+export no_proxy=127.0.0.1,localhost NO_PROXY=127.0.0.1,localhost AWS_EC2_METADATA_DISABLED=true
 
 "$PYTHON" - >"$WORK/names" <<'PYTHON_END'
 import base64, boto3

@@ -17,6 +17,7 @@ use super::super::store::RegistryId;
 use super::{Call, decode, encode, layers, put_image};
 use crate::base::BlobDigest;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 /// The one region that answers.
 const REGION: &str = "us-east-1";
@@ -88,16 +89,16 @@ fn registry_not_found(operation: &str, call: &Call, error: ApiError) -> ApiError
 }
 
 fn is_known(app: &App, caller: &str, id: &str) -> bool {
-    id == caller || account_of(app, id).is_some() || accounts(app).any(|account| account == id)
+    id == caller || account_of(app, id).is_some() || accounts(app).contains(id)
 }
 
 /// Every account that has something on ECR Public, and the emulator's own.
-fn accounts(app: &App) -> impl Iterator<Item = String> {
+fn accounts(app: &App) -> BTreeSet<String> {
     let own = app.account.clone();
     let others =
         app.store.every_repository().into_iter().filter(|repository| repository.registry().is_public());
     let others = others.map(|repository| repository.registry().account.clone());
-    std::iter::once(own).chain(others)
+    std::iter::once(own).chain(others).collect()
 }
 
 /// The alias that an account's registry has by default: a letter and 7 more characters, as AWS gives out.
@@ -114,7 +115,7 @@ pub(in crate::emulator) fn account_of(app: &App, wanted: &str) -> Option<String>
     if wanted.len() != 8 {
         return None;
     }
-    accounts(app).find(|account| alias(account) == wanted)
+    accounts(app).into_iter().find(|account| alias(account) == wanted)
 }
 
 /// The registry's URI, for references: `public.ecr.aws/ALIAS`, or the emulator's own host in that place.

@@ -57,6 +57,7 @@ pub(super) async fn create_repository(call: &Call, input: CreateInput) -> Result
     let mut contents = Contents::new(name.to_owned(), call.now());
     contents.resource_tags = resource_tags(input.tags.unwrap_or_default())?;
     contents.public.catalog = input.catalog_data.unwrap_or_default().check(&call.app)?;
+    call.check_repositories(&registry, name)?;
     let (repository, new) = call.app.store.create(&registry, contents);
     repository.commit().await?;
     if !new {
