@@ -12,7 +12,6 @@ async fn quotas_hold() {
         tags_per_image: 2,
         images_per_repository: 2,
         repositories: 1,
-        ..Quotas::default()
     };
     let bench = Bench::with(Settings { quotas, ..settings(&clock) }, clock).await;
     bench.call("CreateRepository", json!({ "repositoryName": "shop/api" })).await.unwrap();
