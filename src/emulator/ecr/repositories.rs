@@ -94,6 +94,7 @@ pub(super) async fn create_repository(
         ));
     }
 
+    call.check_repositories(&registry, name)?;
     let (repository, new) = call.app.store.create(&registry, contents);
     repository.commit().await?;
     if new {

@@ -62,6 +62,21 @@ pub(in crate::emulator) fn ask_registry(
     Ok(())
 }
 
+/// Whether the owner of `token` may make a request to `/v2/` of ECR Public that writes to the repository `name`.
+pub(in crate::emulator) fn ask_public(
+    app: &App,
+    token: &RegistryToken,
+    registry: &RegistryId,
+    parts: &Parts,
+    name: &str,
+) -> Result<(), ApiError> {
+    for action in demand::of_registry(parts).0 {
+        let demand = Demand::on_repository(Service::EcrPublic, action, registry, name);
+        check(app, &token.session, &registry.region, demand)?;
+    }
+    Ok(())
+}
+
 /// Whether `session` may do the ECR action `action` (without its `ecr:`) on a repository.
 pub(in crate::emulator) fn ask_for(
     app: &App,
