@@ -138,7 +138,9 @@ type Answer = Result<Response<Body>, Refusal>;
 /// Answers a request. With `revoke`, the token that it shows expires at this moment.
 pub(super) async fn serve(app: &App, parts: &Parts, revoke: bool) -> Answer {
     let token = authenticate(app, parts, revoke)?;
-    iam::ask_registry(app, &token, parts)?;
+    let (actions, repository) = iam::registry_actions(parts, parts.uri.path());
+    let registry = RegistryId { account: token.account.clone(), region: token.region.clone() };
+    iam::ask_for(app, &token.session, iam::Service::Ecr, &registry, &actions, repository.unwrap_or("*"))?;
     let target = Target::of(parts.uri.path());
     if !matches!(parts.method, Method::GET | Method::HEAD) {
         return Err(Refusal::unsupported("The operation is unsupported."));

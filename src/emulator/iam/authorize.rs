@@ -3,16 +3,15 @@
 use super::super::app::App;
 use super::super::error::ApiError;
 use super::super::store::{RegistryId, Repository};
+use super::Caller;
 use super::context::Context;
 use super::decide::{decide, decide_trust};
 use super::demand::{self, Demand, Service};
 use super::directory::Role;
 use super::document::{Attached, Document, Finding, Principal, Question};
 use super::session::Session;
-use super::{Caller, RegistryToken};
 use crate::base::clock::rfc3339;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 
 /// The text of the policy that is set on a repository. Nothing sets one yet.
 fn repository_policy(_repository: &Repository) -> Option<String> {
@@ -40,30 +39,19 @@ pub(in crate::emulator) fn ask(
     Ok(())
 }
 
-/// Whether the owner of `token` may make a request to `/v2/`.
-pub(in crate::emulator) fn ask_registry(
-    app: &App,
-    token: &RegistryToken,
-    parts: &Parts,
-) -> Result<(), ApiError> {
-    let (actions, repository) = demand::of_registry(parts);
-    let registry = RegistryId { account: token.account.clone(), region: token.region.clone() };
-    for action in actions {
-        ask_for(app, &token.session, &registry, action, repository.unwrap_or("*"))?;
-    }
-    Ok(())
-}
-
-/// Whether `session` may do the ECR action `action` (without its `ecr:`) on a repository.
+/// Whether `session` may do all of `actions` (without their `ecr:`) on a repository.
 pub(in crate::emulator) fn ask_for(
     app: &App,
     session: &Session,
+    service: Service,
     registry: &RegistryId,
-    action: &str,
+    actions: &[&str],
     repository: &str,
 ) -> Result<(), ApiError> {
-    let demand = Demand::on_repository(Service::Ecr, action, registry, repository);
-    check(app, session, &registry.region, demand)
+    actions.iter().try_for_each(|action| {
+        let demand = Demand::on_repository(service, action, registry, repository);
+        check(app, session, &registry.region, demand)
+    })
 }
 
 fn check(app: &App, session: &Session, region: &str, demand: Demand) -> Result<(), ApiError> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::time::Instant;
 
-mod control;
+mod clock;
 mod faults;
 mod iam;
 mod identity;
