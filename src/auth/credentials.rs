@@ -25,7 +25,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// At most this long before their end, credentials are not used any more.
-const MARGIN: Duration = Duration::from_secs(60);
+const MARGIN: Duration = Duration::from_mins(1);
 
 /// Caches what `provider` gives, until it is about to run out or was [rejected](Self::reject). Clones share the
 /// cache.

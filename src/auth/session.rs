@@ -9,11 +9,13 @@ use crate::base::{Backoff, Clock, Env, env};
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::default_provider::region::DefaultRegionChain;
 use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a session is made of.
 #[derive(Debug, Clone, Default)]
@@ -64,9 +66,16 @@ impl Session {
             .with_max_attempts(settings.backoff.attempts)
             .with_initial_backoff(settings.backoff.initial)
             .with_max_backoff(settings.backoff.max);
+        // The SDK sets no limit on the wait for an answer. This one includes sending a part, which may take a slow
+        // link minutes.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(10))
+            .read_timeout(Duration::from_mins(15))
+            .build();
         let base = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(region.clone()))
             .retry_config(retry)
+            .timeout_config(timeouts)
             .no_credentials()
             .load()
             .await;

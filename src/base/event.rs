@@ -85,6 +85,17 @@ pub enum Event {
         /// Whether it already did.
         unchanged: bool,
     },
+    /// The work has failed.
+    Failed {
+        /// What failed.
+        message: String,
+        /// Why, if there is more to say.
+        causes: Option<String>,
+        /// What to do next.
+        hint: Option<String>,
+        /// The exit code of the process.
+        code: u8,
+    },
     /// Something that the user should know and that is no failure.
     Warning {
         /// What.

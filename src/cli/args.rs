@@ -1,6 +1,8 @@
 //! What can be typed. Every option has a variable `CONSIGN_…`; names follow `docker buildx build`, the GitHub
 //! actions around it, and `aws ecr`.
 
+#![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
+
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -68,11 +70,14 @@ pub(super) enum Command {
     #[command(visible_alias = "b")]
     Build(Build),
     /// Push an OCI layout or a `docker save` archive
+    #[command(after_help = PUSH_EXAMPLES)]
     Push(Push),
     /// Show what an image is made of
-    Inspect(Inspect),
+    #[command(after_help = INSPECT_EXAMPLES)]
+    Inspect(Existing),
     /// Recompute every digest and size of an image
-    Validate(Validate),
+    #[command(after_help = VALIDATE_EXAMPLES)]
+    Validate(Existing),
     /// Serve ECR, STS and an OIDC issuer on loopback, or run a command against them
     Emulator(Emulator),
     /// Print a completion script for a shell
@@ -186,6 +191,10 @@ pub(super) struct LayerOptions {
     /// Threads that compress a layer; the bytes are the same for any number (default: one a core)
     #[arg(long, env = "CONSIGN_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) threads: Option<u16>,
+    /// Image of the repository whose layers may be reused, besides those of the tags; if there is none, the newest
+    /// one is looked at [repeatable]
+    #[arg(long, env = "CONSIGN_CACHE_FROM", value_name = "REF", value_delimiter = ',')]
+    pub(super) cache_from: Vec<String>,
     /// Send layers as if the repository held none
     #[arg(long, env = "CONSIGN_NO_CACHE", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(super) no_cache: bool,
@@ -296,18 +305,32 @@ pub(super) struct Push {
     pub(super) results: Results,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Inspect {
-    /// An OCI layout, an archive, or a reference to an image in ECR
-    pub(super) image: String,
-    #[command(flatten)]
-    pub(super) registry: RegistryOptions,
-    #[command(flatten)]
-    pub(super) aws: Aws,
-}
+const PUSH_EXAMPLES: &str = "\
+Examples:
+  Build now, push later, not a byte changed in between:
+    consign build dist -o type=oci,dest=layout
+    consign push layout shop/api:1.4 shop/api:latest
 
+  What another tool has built:
+    docker save shop/api:dev -o image.tar
+    consign push image.tar shop/api:dev --create-repository";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  consign inspect layout
+  consign inspect shop/api:1.4
+  consign inspect shop/api:1.4 --format json";
+
+const VALIDATE_EXAMPLES: &str = "\
+Examples:
+  consign validate image.tar
+  consign validate shop/api:1.4
+
+Exit code 6 says that the image is not what its documents claim.";
+
+/// An image that exists.
 #[derive(Debug, Args)]
-pub(super) struct Validate {
+pub(super) struct Existing {
     /// An OCI layout, an archive, or a reference to an image in ECR
     pub(super) image: String,
     #[command(flatten)]

@@ -4,13 +4,14 @@ use super::args::Build;
 use super::error::{CliError, Fail, auth, bad_option};
 use super::plan::{encoding, plan};
 use super::results::ResultFiles;
-use super::targets::{Registries, references, session};
+use super::settings::list;
+use super::targets::{Registries, manifest_id, references, session};
 use super::{Context, http};
 use crate::auth::Session;
 use crate::base::{Event, ManifestDigest, Platform, Reference, Reporter};
 use crate::build::{BuildSettings, LayerFacts, Recipe, prepare};
 use crate::image::{Form, LayoutWriter, Root};
-use crate::publish::{Published, Target, publish};
+use crate::publish::{Published, Reuse, Target, publish};
 use crate::registry::ecr::NewRepository;
 use crate::registry::{Cancelled, Source as _, SourceError};
 use crate::spec::{Plan, RepositorySettings};
@@ -19,7 +20,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(super) async fn run(args: Build, context: &Context) -> Result<(), Fail> {
+pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> {
+    split_lists(&mut args, context);
     // Everything that can be wrong without looking at the context or the network is found first.
     let tags = references("--tag", &args.tags)?;
     let registries = Registries::new(&args.registry)?;
@@ -29,6 +31,7 @@ pub(super) async fn run(args: Build, context: &Context) -> Result<(), Fail> {
             .into());
     }
     let targets = if args.push { registries.targets(&tags)? } else { Vec::new() };
+    let cache_from = references("--cache-from", &args.layers.cache_from)?;
     let results = ResultFiles::check(&args.results, &context.environment)?;
     let outputs: Vec<_> = args.outputs.iter().map(|text| Output::parse(text)).collect::<Result<_, _>>()?;
     let (plan, file) = plan(&args)?;
@@ -62,22 +65,46 @@ pub(super) async fn run(args: Build, context: &Context) -> Result<(), Fail> {
         digest = Some(blocking(move || write_outputs(&recipe, &outputs, &names, &reporter)).await?);
     }
     if let Some(session) = session {
-        let push = Push { context, session: &session, registries: &registries, recipe: &recipe };
+        let push = Push {
+            context,
+            session: &session,
+            registries: &registries,
+            recipe: &recipe,
+            cache_from: (!args.layers.no_cache).then_some(&cache_from),
+        };
         let create = args.registry.create_repository.then_some(&repository);
-        let published = push.all(&targets, create, args.layers.no_cache).await?;
+        let published = push.all(&targets, create).await?;
         results.write(&published)?;
         let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
         context.printer.result(&lines, &json!({ "digest": published[0].digest, "published": published }));
     } else if let Some(digest) = digest {
         let mut names: Vec<String> = tags.iter().map(|tag| name(tag) + "@").collect();
         names.dedup();
-        let lines: String = match names.is_empty() {
-            true => format!("{digest}\n"),
-            false => names.iter().map(|name| format!("{name}{digest}\n")).collect(),
-        };
+        if names.is_empty() {
+            names.push(String::new());
+        }
+        let lines: String = names.iter().map(|name| format!("{name}{digest}\n")).collect();
         context.printer.result(&lines, &json!({ "digest": digest, "published": [] }));
     }
     Ok(())
+}
+
+/// Lists that came from variables.
+fn split_lists(args: &mut Build, context: &Context) {
+    let image = &mut args.image;
+    for (id, values) in [
+        ("tags", &mut args.tags),
+        ("outputs", &mut args.outputs),
+        ("cache_from", &mut args.layers.cache_from),
+        ("platforms", &mut image.platforms),
+        ("env", &mut image.env),
+        ("expose", &mut image.expose),
+        ("volumes", &mut image.volumes),
+        ("labels", &mut image.labels),
+        ("annotations", &mut image.annotations),
+    ] {
+        *values = list(context, id, std::mem::take(values));
+    }
 }
 
 /// A reference without tag and digest.
@@ -137,14 +164,22 @@ struct Push<'a> {
     session: &'a Session,
     registries: &'a Registries,
     recipe: &'a Recipe,
+    /// Images to reuse layers of; none forbids reuse.
+    cache_from: Option<&'a Vec<Reference>>,
 }
 
 impl Push<'_> {
+    /// A layer lies in one repository, so only images of the target's own can be reused.
+    fn reuse(&self, target: &Target) -> Reuse {
+        let Some(references) = self.cache_from else { return Reuse::Nothing };
+        let own = references.iter().filter(|reference| reference.repository == target.repository);
+        Reuse::Images(own.map(manifest_id).collect())
+    }
+
     async fn all(
         &self,
         targets: &[(Reference, Target)],
         create: Option<&NewRepository>,
-        no_cache: bool,
     ) -> Result<Vec<Published>, Fail> {
         let reporter = &self.context.reporter;
         self.session.authenticate().await.map_err(auth)?;
@@ -152,13 +187,14 @@ impl Push<'_> {
         let mut published = Vec::with_capacity(targets.len());
         for (reference, target) in targets {
             let registry = self.registries.open(self.session, reference).await?;
+            let mut reuse = self.reuse(target);
             if let Some(settings) = create
                 && registry.ensure_repository(&target.repository, settings).await?
             {
-                let repository = name(reference);
-                reporter.event(Event::RepositoryCreated { repository });
+                reporter.event(Event::RepositoryCreated { repository: name(reference) });
+                reuse = Reuse::NewRepository;
             }
-            published.push(publish(&registry, self.recipe, target, !no_cache, reporter).await?);
+            published.push(publish(&registry, self.recipe, target, &reuse, reporter).await?);
         }
         Ok(published)
     }

@@ -1,10 +1,10 @@
 //! `consign push`, `inspect` and `validate`: images that exist already.
 
-use super::args::{Inspect, Push, RegistryOptions, Validate};
+use super::args::{Existing, Push};
 use super::build::blocking;
 use super::error::{CliError, Fail, auth};
 use super::results::ResultFiles;
-use super::targets::{Registries, references, session};
+use super::targets::{Registries, manifest_id, references, session};
 use super::{Context, http};
 use crate::base::{BlobDigest, Event, Failure, Kind, ManifestDigest, MediaType, Reference, human};
 use crate::image::{
@@ -125,15 +125,11 @@ impl Source for LayoutSource {
 /// An image that was named: on disk if there is something by that name, else in ECR.
 enum Named {
     Disk(Arc<Layout>),
-    Remote { registry: Box<Ecr>, reference: Reference, manifest: StoredManifest },
+    Remote { registry: Box<Ecr>, reference: Box<Reference>, manifest: StoredManifest },
 }
 
-async fn find(
-    name: &str,
-    options: &RegistryOptions,
-    aws: &super::args::Aws,
-    context: &Context,
-) -> Result<Named, Fail> {
+async fn find(existing: &Existing, context: &Context) -> Result<Named, Fail> {
+    let Existing { image: name, registry: options, aws } = existing;
     let path = Path::new(name);
     if path.exists() {
         let path = path.to_owned();
@@ -145,19 +141,17 @@ async fn find(
         ))
         .into()
     };
-    let reference = references("IMAGE", &[name.to_owned()]).map_err(not_found)?.remove(0);
+    let reference = references("IMAGE", std::slice::from_ref(name)).map_err(not_found)?.remove(0);
     let registries = Registries::new(options)?;
     let names = [reference.clone()];
     let session = session(aws, registries.region(&names), &context.environment, http()?).await?;
     session.authenticate().await.map_err(auth)?;
     let registry = registries.open(&session, &reference).await?;
-    let id = match (&reference.digest, &reference.tag) {
-        (Some(digest), _) => ManifestId::Digest(*digest),
-        (None, Some(tag)) => ManifestId::Tag(tag.clone()),
-        (None, None) => ManifestId::Tag("latest".parse().expect("invariant: a valid tag")),
-    };
+    let id = manifest_id(&reference);
     match registry.manifest(&reference.repository, &id).await? {
-        Some(manifest) => Ok(Named::Remote { registry: Box::new(registry), reference, manifest }),
+        Some(manifest) => {
+            Ok(Named::Remote { registry: Box::new(registry), reference: Box::new(reference), manifest })
+        }
         None => Err(CliError::input(format!(
             "there is no image `{id}` in the repository `{}`",
             reference.repository
@@ -166,8 +160,8 @@ async fn find(
     }
 }
 
-pub(super) async fn inspect(args: Inspect, context: &Context) -> Result<(), Fail> {
-    let named = find(&args.image, &args.registry, &args.aws, context).await?;
+pub(super) async fn inspect(args: Existing, context: &Context) -> Result<(), Fail> {
+    let named = find(&args, context).await?;
     let (media_type, bytes, config) = match named {
         Named::Disk(layout) => {
             blocking(move || {
@@ -293,8 +287,8 @@ fn describe_config(text: &mut String, config: &ImageConfig) {
     }
 }
 
-pub(super) async fn validate(args: Validate, context: &Context) -> Result<(), Fail> {
-    let report = match find(&args.image, &args.registry, &args.aws, context).await? {
+pub(super) async fn validate(args: Existing, context: &Context) -> Result<(), Fail> {
+    let report = match find(&args, context).await? {
         Named::Disk(layout) => {
             blocking(move || {
                 let root = layout.root(None)?.digest;
@@ -323,12 +317,12 @@ fn tell(report: &Report, context: &Context) {
     };
     let (violations, notes) = (list(&report.violations), list(&report.notes));
     let mut text = String::new();
-    violations.iter().for_each(|line| {
+    for line in &violations {
         let _ = writeln!(text, "wrong  {line}");
-    });
-    notes.iter().for_each(|line| {
+    }
+    for line in &notes {
         let _ = writeln!(text, "note   {line}");
-    });
+    }
     let _ = writeln!(
         text,
         "{}: {}, {}",
@@ -350,7 +344,7 @@ fn tell(report: &Report, context: &Context) {
 /// may block.
 struct RemoteBlobs {
     registry: Box<Ecr>,
-    reference: Reference,
+    reference: Box<Reference>,
     runtime: tokio::runtime::Handle,
 }
 

@@ -13,8 +13,9 @@ mod results;
 mod settings;
 mod targets;
 
-use crate::base::{Env, Reporter, env};
-use args::{Cli, Command};
+use crate::base::failure::causes;
+use crate::base::{Env, Event, Failure, Reporter, env};
+use args::{Cli, Command, ProgressForm};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use error::{CliError, Fail};
 use printer::Printer;
@@ -29,6 +30,27 @@ struct Context {
     printer: Printer,
     reporter: Arc<dyn Reporter>,
     matches: ArgMatches,
+    /// Whether stderr is read by a machine.
+    json_progress: bool,
+}
+
+impl Context {
+    /// Tells of a failure, in the form of the progress before it, and gives its exit code.
+    fn fail(&self, failure: &dyn Failure) -> ExitCode {
+        let code = failure.kind().exit_code();
+        if self.json_progress {
+            let causes = causes(failure);
+            self.reporter.event(Event::Failed {
+                message: failure.to_string(),
+                causes: (causes != failure.to_string()).then_some(causes),
+                hint: failure.hint(),
+                code,
+            });
+        } else {
+            self.printer.failure(failure);
+        }
+        ExitCode::from(code)
+    }
 }
 
 /// Runs the program.
@@ -56,10 +78,13 @@ pub fn main() -> ExitCode {
     start_log(cli.global.verbose);
     let printer = Printer::new(cli.global.format, environment.get(env::NO_COLOR).is_some());
     let reporter = report::reporter(cli.global.progress, cli.global.quiet, printer);
-    let context = Context { environment, printer, reporter, matches };
+    let json_progress = cli.global.progress == ProgressForm::Json;
+    let context = Context { environment, printer, reporter, matches, json_progress };
     if cli.global.show_settings {
-        settings::show(&context);
-        return ExitCode::SUCCESS;
+        return match settings::show(&cli.command, &context) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => context.fail(&*failure),
+        };
     }
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
@@ -68,11 +93,7 @@ pub fn main() -> ExitCode {
             runtime.shutdown_timeout(Duration::from_secs(2));
             code
         }
-        Err(error) => {
-            let error = CliError::internal(format!("starting the runtime: {error}"));
-            context.printer.failure(&error);
-            ExitCode::from(1)
-        }
+        Err(error) => context.fail(&CliError::internal(format!("starting the runtime: {error}"))),
     }
 }
 
@@ -101,10 +122,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             return ExitCode::from(128 + signal);
         }
     };
-    done.unwrap_or_else(|failure: Fail| {
-        context.printer.failure(&*failure);
-        ExitCode::from(failure.kind().exit_code())
-    })
+    done.unwrap_or_else(|failure: Fail| context.fail(&*failure))
 }
 
 /// Waits for Ctrl-C or SIGTERM and gives the signal's number.
@@ -148,7 +166,7 @@ fn http() -> Result<reqwest::Client, Fail> {
     reqwest::Client::builder()
         .user_agent(concat!("consign/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(10))
-        .read_timeout(Duration::from_secs(60))
+        .read_timeout(Duration::from_mins(1))
         .build()
         .map_err(|error| CliError::internal(format!("starting the HTTP client: {error}")).into())
 }

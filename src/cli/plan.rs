@@ -15,7 +15,7 @@ impl Failure for SpecError {
 
 /// The plan, and the file that it came from, if there is one.
 pub(super) fn plan(args: &Build) -> Result<(Plan, Option<PathBuf>), Fail> {
-    let file = find_file(args)?;
+    let file = find_file(args);
     let mut plan = match &file {
         None => spec::directory(&absolute("--dest", &args.dest)?),
         Some(path) => read_file(path)?,
@@ -57,12 +57,12 @@ pub(super) fn plan(args: &Build) -> Result<(Plan, Option<PathBuf>), Fail> {
 }
 
 /// `--file`, else `CONTEXT/consign.yaml`, else `CONTEXT/Dockerfile`, else none.
-fn find_file(args: &Build) -> Result<Option<PathBuf>, Fail> {
+fn find_file(args: &Build) -> Option<PathBuf> {
     if let Some(path) = &args.file {
-        return Ok(Some(path.clone()));
+        return Some(path.clone());
     }
     let candidates = ["consign.yaml", "Dockerfile"].map(|name| args.context.join(name));
-    Ok(candidates.into_iter().find(|path| path.is_file()))
+    candidates.into_iter().find(|path| path.is_file())
 }
 
 fn read_file(path: &Path) -> Result<Plan, Fail> {

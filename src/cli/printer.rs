@@ -19,7 +19,7 @@ impl Printer {
     }
 
     /// A result: `text`, or `json` if that was asked for. A reader that has gone away is no error.
-    pub(super) fn result(&self, text: &str, json: &Value) {
+    pub(super) fn result(self, text: &str, json: &Value) {
         let text = match self.format {
             Format::Text => text.to_owned(),
             Format::Json => format!("{json:#}\n"),
@@ -28,7 +28,8 @@ impl Printer {
     }
 
     /// Text for stdout as it is.
-    pub(super) fn stdout(&self, text: &str) {
+    #[expect(clippy::unused_self, reason = "nothing is printed without a printer")]
+    pub(super) fn stdout(self, text: &str) {
         let mut stdout = io::stdout().lock();
         if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             tracing::debug!("stdout: {error}");
@@ -36,23 +37,24 @@ impl Printer {
     }
 
     /// A line for stderr.
-    pub(super) fn stderr(&self, line: &str) {
+    #[expect(clippy::unused_self, reason = "nothing is printed without a printer")]
+    pub(super) fn stderr(self, line: &str) {
         if let Err(error) = writeln!(io::stderr().lock(), "{line}") {
             tracing::debug!("stderr: {error}");
         }
     }
 
-    fn paint(&self, colour: &str, text: &str) -> String {
+    fn paint(self, colour: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     /// `warning: …`
-    pub(super) fn warning(&self, message: &str) {
+    pub(super) fn warning(self, message: &str) {
         self.stderr(&format!("{} {message}", self.paint("1;33", "warning:")));
     }
 
     /// What failed, why, and what to do next.
-    pub(super) fn failure(&self, failure: &dyn Failure) {
+    pub(super) fn failure(self, failure: &dyn Failure) {
         let mut text = format!("{} {failure}", self.paint("1;31", "error:"));
         let mut said = failure.to_string();
         let mut cause = failure.source();
@@ -67,7 +69,8 @@ impl Printer {
             cause = error.source();
         }
         if let Some(hint) = failure.hint() {
-            text.push_str(&format!("\n{} {hint}", self.paint("1;36", "hint:")));
+            let label = self.paint("1;36", "hint:");
+            text = format!("{text}\n{label} {hint}");
         }
         self.stderr(&text);
     }

@@ -133,19 +133,19 @@ impl Reporter for Plain {
 #[derive(Debug)]
 struct Bars {
     printer: Printer,
-    bars: MultiProgress,
+    drawing: MultiProgress,
     layers: Mutex<HashMap<usize, ProgressBar>>,
 }
 
 impl Bars {
     fn new(printer: Printer) -> Self {
-        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(15));
-        Self { printer, bars, layers: Mutex::default() }
+        let drawing = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(15));
+        Self { printer, drawing, layers: Mutex::default() }
     }
 
     /// Prints above the bars.
     fn say(&self, print: impl FnOnce()) {
-        self.bars.suspend(print);
+        self.drawing.suspend(print);
     }
 }
 
@@ -161,7 +161,7 @@ impl Reporter for Bars {
                 let style = ProgressStyle::with_template(
                     "{msg:20!} {bar:30} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec}",
                 );
-                let bar = self.bars.add(ProgressBar::new(bytes.unwrap_or(0)));
+                let bar = self.drawing.add(ProgressBar::new(bytes.unwrap_or(0)));
                 if let Ok(style) = style {
                     bar.set_style(style);
                 }

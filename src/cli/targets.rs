@@ -6,10 +6,10 @@ use crate::auth::token::TokenSettings;
 use crate::auth::{RoleSettings, Session, SessionSettings};
 use crate::base::clock::SystemClock;
 use crate::base::reference::private_host;
-use crate::base::{Backoff, Env, Reference, RegistryHost, env};
+use crate::base::{Backoff, Env, Reference, RegistryHost, Tag, env};
 use crate::publish::Target;
-use crate::registry::RegistryError;
 use crate::registry::ecr::Ecr;
+use crate::registry::{ManifestId, RegistryError};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -17,6 +17,19 @@ use url::Url;
 /// Parses what was given to `option`.
 pub(super) fn references(option: &str, texts: &[String]) -> Result<Vec<Reference>, Fail> {
     texts.iter().map(|text| text.parse().map_err(|error| bad_option(option, error))).collect()
+}
+
+/// Which image of its repository a reference means: as for Docker, `latest` if it does not say.
+pub(super) fn manifest_id(reference: &Reference) -> ManifestId {
+    match (&reference.digest, &reference.tag) {
+        (Some(digest), _) => ManifestId::Digest(*digest),
+        (None, Some(tag)) => ManifestId::Tag(tag.clone()),
+        (None, None) => ManifestId::Tag(latest()),
+    }
+}
+
+fn latest() -> Tag {
+    "latest".parse().expect("invariant: a valid tag")
 }
 
 /// Which registry a reference means.
@@ -106,7 +119,7 @@ impl Registries {
             let registry = self.meant(reference)?;
             let tag = match &reference.tag {
                 Some(tag) => tag.clone(),
-                None => "latest".parse().expect("invariant: a valid tag"),
+                None => latest(),
             };
             let known = targets
                 .iter_mut()

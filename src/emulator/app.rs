@@ -9,6 +9,7 @@ use super::log::Log;
 use super::oidc::{FILE_TOKEN_SECONDS, Issuer};
 use super::seal;
 use super::store::Store;
+use super::tasks::Tasks;
 use crate::base::Clock;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -43,6 +44,9 @@ pub(super) struct App {
     pub(super) faults: Faults,
     pub(super) log: Log,
     pub(super) room: Room,
+    /// The file that says what scans find.
+    pub(super) findings: Option<PathBuf>,
+    pub(super) tasks: Tasks,
 }
 
 /// Where the emulator is found by others on this machine.

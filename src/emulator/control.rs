@@ -3,6 +3,7 @@
 //! | request | does |
 //! |---|---|
 //! | `GET /_emulator/clock`, `POST` with `{"advance": "11h"}` or `{"set": TIME}` | shows or moves the clock |
+//! | `POST /_emulator/lifecycle` | acts on all lifecycle policies, as AWS does within a day |
 //! | `GET /_emulator/requests`, with `?after=SEQUENCE` only later ones | the log of requests |
 //! | `GET`, `POST`, `DELETE /_emulator/faults` | shows, adds (one in each line) or removes faults |
 //!
@@ -11,6 +12,7 @@
 
 use super::app::App;
 use super::body::{Incoming, ReadError};
+use super::ecr;
 use super::fault::Fault;
 use super::link::Control;
 use axum::body::Body;
@@ -56,6 +58,14 @@ async fn run(app: &App, link: &Control, parts: &Parts, body: Incoming) -> Result
             app.write_token().map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
             Ok(app.virtual_clock.describe())
         }
+        (&Method::POST, "lifecycle") => {
+            let failed = |error: std::io::Error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+            let done = ecr::apply_lifecycle(app).await.map_err(failed)?;
+            let done = done.into_iter().map(|(repository, applied)| {
+                (repository, json!({ "expired": applied.expired, "archived": applied.archived }))
+            });
+            Ok(json!({ "repositories": done.collect::<serde_json::Map<_, _>>() }))
+        }
         (&Method::GET, "requests") => {
             let query = parts.uri.query().unwrap_or_default();
             let after = match url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "after")
@@ -87,10 +97,10 @@ async fn run(app: &App, link: &Control, parts: &Parts, body: Incoming) -> Result
             app.faults.clear();
             Ok(faults(app))
         }
-        (_, "clock" | "requests" | "faults") => {
+        (_, "clock" | "lifecycle" | "requests" | "faults") => {
             Err((StatusCode::METHOD_NOT_ALLOWED, format!("{} is not for this path", parts.method)))
         }
-        _ => Err((StatusCode::NOT_FOUND, "there are clock, requests and faults".into())),
+        _ => Err((StatusCode::NOT_FOUND, "there are clock, lifecycle, requests and faults".into())),
     }
 }
 

@@ -162,6 +162,29 @@ impl Place<'_> {
         )
     }
 
+    pub(super) fn repository_not_empty(self) -> ApiError {
+        let Self { repository, account } = self;
+        ApiError::new(
+            "RepositoryNotEmptyException",
+            format!(
+                "The repository with name '{repository}' in registry with id '{account}' cannot be deleted because \
+                 it still contains images"
+            ),
+        )
+    }
+
+    /// `what` does not exist for the repository.
+    pub(super) fn none_set(self, code: &str, what: &str) -> ApiError {
+        let Self { repository, account } = self;
+        ApiError::new(
+            code,
+            format!(
+                "{what} does not exist for the repository with name '{repository}' in the registry with id \
+                 '{account}'"
+            ),
+        )
+    }
+
     pub(super) fn image_not_found(self, digest: Option<&str>, tag: Option<&str>) -> ApiError {
         let Self { repository, account } = self;
         let (digest, tag) = (digest.unwrap_or("null"), tag.unwrap_or("null"));

@@ -33,11 +33,13 @@ mod server;
 mod sigv4;
 mod store;
 mod sts;
+mod tasks;
 mod v2;
 
 #[cfg(test)]
 mod tests;
 
+pub use ecr::Applied;
 pub use error::StartError;
 pub use fault::{Fault, ParseFaultError};
 pub use log::{PartRecord, RequestRecord};
@@ -93,6 +95,8 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
     /// How long a session lasts at most, whatever is asked for.
     pub credential_lifetime: Duration,
+    /// The file that says what scans find, as `emulator/ecr/findings.rs` describes it; without one, nothing.
+    pub findings: Option<PathBuf>,
     /// The audiences that the account's OIDC provider is registered with.
     pub audiences: Vec<String>,
     /// A file with accounts, roles, users and policies (`docs/emulator.md` describes it), besides the built-in
@@ -113,6 +117,7 @@ impl Default for Settings {
             faults: Vec::new(),
             clock: Arc::new(SystemClock),
             credential_lifetime: Duration::from_hours(12),
+            findings: None,
             audiences: vec!["sts.amazonaws.com".into()],
             iam: None,
         }
@@ -211,7 +216,10 @@ impl Emulator {
             faults: Faults::new(settings.faults),
             log: log::Log::default(),
             room: Room::default(),
+            findings: settings.findings,
+            tasks: tasks::Tasks::default(),
         });
+        ecr::resume_replication(&app);
         app.write_token()?;
         let renewal = tokio::spawn(renew_token(Arc::clone(&app)));
 
@@ -316,6 +324,12 @@ impl Emulator {
             .collect()
     }
 
+    /// Acts on the lifecycle policies of all repositories, at the clock's time, as AWS does within a day. By
+    /// `ACCOUNT/REGION/REPOSITORY`, what was done.
+    pub async fn apply_lifecycle(&self) -> std::io::Result<BTreeMap<String, Applied>> {
+        ecr::apply_lifecycle(&self.app).await
+    }
+
     /// Ends it and waits until every request has been answered and the state is free for another.
     pub async fn stop(mut self) {
         self.stop = None;
@@ -325,12 +339,14 @@ impl Emulator {
         {
             tracing::error!("{error}");
         }
+        self.app.tasks.finish().await;
     }
 }
 
 impl Drop for Emulator {
     fn drop(&mut self) {
         // Dropping `stop` ends the server.
+        self.app.tasks.abort();
         self.renewal.abort();
     }
 }
@@ -370,6 +386,10 @@ fn check(settings: &Settings) -> Result<(), StartError> {
     if !(1..=20_971_520).contains(&settings.part_size) {
         let value = settings.part_size.to_string();
         return Err(StartError::Setting { name: "part size", value, expected: "1 to 20971520 bytes" });
+    }
+    if let Some(path) = &settings.findings {
+        let wrong = |value| StartError::Setting { name: "findings", value, expected: "a file of findings" };
+        ecr::check_findings(path).map_err(wrong)?;
     }
     Ok(())
 }

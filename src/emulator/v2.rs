@@ -5,7 +5,7 @@
 //! tags in no order with opaque paging and as `text/plain`, and 405 UNSUPPORTED for whatever is a parameter error.
 
 use super::app::App;
-use super::ecr::{ImageId, Paging, resolve, touch};
+use super::ecr::{ImageId, Paging, resolve_for_pull, touch};
 use super::error::{ApiError, Place};
 use super::iam::{self, PasswordFlaw, RegistryToken};
 use super::layer_url;
@@ -224,7 +224,8 @@ async fn manifest(
     };
     let unknown = |message: String| Refusal::new(StatusCode::NOT_FOUND, "MANIFEST_UNKNOWN", message);
     let found: Result<(ManifestDigest, String), Refusal> = repository.read(|contents| {
-        let digest = resolve(contents, &id).map_err(|(_, reason)| unknown(reason))?;
+        let digest =
+            resolve_for_pull(contents, &id, app.clock.now()).map_err(|(_, reason)| unknown(reason))?;
         let image = contents.images.get(&digest);
         let image = image.ok_or_else(|| unknown("Requested image not found".into()))?;
         Ok((digest, image.media_type.as_str().to_owned()))

@@ -9,6 +9,9 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Makes the source of a blob.
+pub(crate) type BlobSources = Box<dyn Fn(&Descriptor) -> Arc<dyn Source> + Send + Sync>;
+
 /// An image whose bytes lie somewhere.
 pub struct Finished {
     /// Its manifest.
@@ -16,7 +19,7 @@ pub struct Finished {
     /// For which platform it is.
     pub platform: Platform,
     /// Makes the source of a blob of it.
-    pub blob: Box<dyn Fn(&Descriptor) -> Arc<dyn Source> + Send + Sync>,
+    pub blob: BlobSources,
 }
 
 impl std::fmt::Debug for Finished {

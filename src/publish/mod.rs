@@ -15,7 +15,7 @@ pub use previous::Previous;
 use crate::base::{BlobDigest, Event, ManifestDigest, MediaType, Platform, Reporter, RepositoryName, Tag};
 use crate::build::Recipe;
 use crate::image::Document;
-use crate::registry::{Memory, Put, Registry, RegistryError, StoredManifest};
+use crate::registry::{ManifestId, Memory, Put, Registry, RegistryError, StoredManifest};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -72,39 +72,54 @@ pub struct ConfigPresent {
     platform: Platform,
 }
 
-/// Publishes what `recipe` makes. Layers of the images that are replaced are reused if `reuse` says so.
+/// Where layers that need not be sent are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reuse {
+    /// Nowhere.
+    Nothing,
+    /// Nowhere, as the repository was made just now and holds nothing.
+    NewRepository,
+    /// In the images that are replaced, and in these of the same repository; if there are none, in its newest one.
+    Images(Vec<ManifestId>),
+}
+
+/// Publishes what `recipe` makes.
 pub async fn publish<R: Registry>(
     registry: &R,
     recipe: &Recipe,
     target: &Target,
-    reuse: bool,
+    reuse: &Reuse,
     reporter: &Arc<dyn Reporter>,
 ) -> Result<Published, RegistryError> {
-    let previous = if reuse {
-        Previous::find(registry, target, reporter).await?
-    } else {
-        Previous::tags_only(registry, target).await?
+    let previous = match reuse {
+        Reuse::Images(cache_from) => Previous::find(registry, target, cache_from, reporter).await?,
+        Reuse::NewRepository => Previous::default(),
+        Reuse::Nothing => Previous::tags_only(registry, target).await?,
     };
     let (layers, facts) =
         layers::make_present(registry, recipe, &target.repository, &previous, reporter).await?;
     let (config, manifest) = recipe.documents(&facts);
-    let config = config_present(registry, &target.repository, layers, &recipe.platform, &config).await?;
+    let there = previous.holds(manifest.manifest_digest());
+    let config = config_present(registry, target, layers, &recipe.platform, &config, there).await?;
     let manifest =
         StoredManifest { bytes: manifest.bytes().to_vec(), media_type: manifest.media_type().clone() };
     tag(registry, target, config, &manifest, &previous, reporter).await
 }
 
-/// Sends the config, which can't be referred to before its layers are there.
+/// Sends the config unless it is `there`. Before its layers are, it can't be referred to.
 async fn config_present<R: Registry, T>(
     registry: &R,
-    repository: &RepositoryName,
+    target: &Target,
     layers: LayersPresent,
     platform: &Platform,
     config: &Document<T>,
+    there: bool,
 ) -> Result<ConfigPresent, RegistryError> {
+    let repository = &target.repository;
     let digest = config.blob_digest();
-    // If no layer was sent, the config is most likely there as well. If one was, it can't be.
-    let there = layers.nothing_sent() && registry.available(repository, &[digest]).await?.contains(&digest);
+    // If no layer was sent, the config may be there as well. If one was, it can't be.
+    let there =
+        there || layers.nothing_sent() && registry.available(repository, &[digest]).await?.contains(&digest);
     if !there {
         let source = Arc::new(Memory::new("config", config.bytes().to_vec()));
         registry.upload(repository, source, Arc::new(|_| {})).await?;

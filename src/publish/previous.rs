@@ -18,19 +18,23 @@ const CONFIG_AT_MOST: u64 = 8 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub struct Previous {
     tags: HashMap<Tag, ManifestDigest>,
+    images: HashSet<ManifestDigest>,
     blobs: HashMap<(DiffId, String), Descriptor>,
 }
 
 impl Previous {
-    /// Looks at the images that the target's tags point at. A repository that does not exist is an error here,
-    /// before anything is made or sent. What can't be read is no cache, and no error.
+    /// Looks at the images that the target's tags point at and at those of `cache_from`; if there are none, at the
+    /// newest image of the repository. A repository that does not exist is an error here, before anything is made
+    /// or sent. What can't be read is no cache, and no error.
     pub async fn find<R: Registry>(
         registry: &R,
         target: &Target,
+        cache_from: &[ManifestId],
         reporter: &Arc<dyn Reporter>,
     ) -> Result<Self, RegistryError> {
         let mut previous = Self::default();
-        let ids: Vec<_> = target.tags.iter().cloned().map(ManifestId::Tag).collect();
+        let tags = target.tags.iter().cloned().map(ManifestId::Tag);
+        let ids: Vec<_> = tags.chain(cache_from.iter().cloned()).collect();
         if ids.is_empty() {
             return Ok(previous);
         }
@@ -44,14 +48,22 @@ impl Previous {
             }
             Err(error) => return Err(error),
         };
-        let mut seen = HashSet::new();
-        for (tag, manifest) in target.tags.iter().zip(manifests) {
-            let Some(manifest) = manifest else { continue };
-            previous.tags.insert(tag.clone(), manifest.digest());
-            if seen.insert(manifest.digest())
+        for (tag, manifest) in target.tags.iter().zip(&manifests) {
+            if let Some(manifest) = manifest {
+                previous.tags.insert(tag.clone(), manifest.digest());
+            }
+        }
+        let mut found: Vec<_> = manifests.into_iter().flatten().collect();
+        if found.is_empty()
+            && let Some(newest) = registry.newest(&target.repository).await?
+        {
+            found.extend(registry.manifest(&target.repository, &ManifestId::Digest(newest)).await?);
+        }
+        for manifest in found {
+            if previous.images.insert(manifest.digest())
                 && let Err(error) = previous.learn(registry, &target.repository, &manifest).await
             {
-                tracing::debug!("the layers of {tag} can't be reused: {error}");
+                tracing::debug!("the layers of {} can't be reused: {error}", manifest.digest());
             }
         }
         Ok(previous)
@@ -119,6 +131,11 @@ impl Previous {
     /// What `tag` pointed at before the push.
     pub fn digest_of(&self, tag: &Tag) -> Option<ManifestDigest> {
         self.tags.get(tag).copied()
+    }
+
+    /// Whether the repository holds this image, and so its config.
+    pub fn holds(&self, image: ManifestDigest) -> bool {
+        self.images.contains(&image)
     }
 
     /// Whether any layer compressed in the way `encoding` is known, so that it pays to hash ours first.

@@ -119,6 +119,13 @@ pub trait Registry: Send + Sync {
         async move { Ok(self.manifests(repository, std::slice::from_ref(id)).await?.pop().flatten()) }
     }
 
+    /// The image that was pushed last, as far as one call can tell; none if there is none, or if listing is not
+    /// allowed.
+    fn newest(
+        &self,
+        repository: &RepositoryName,
+    ) -> impl Future<Output = Result<Option<ManifestDigest>, RegistryError>> + Send;
+
     /// Stores a manifest whose blobs are all there, under `tag` or, without one, under its digest alone.
     fn put_manifest(
         &self,

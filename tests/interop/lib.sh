@@ -41,8 +41,9 @@ fail() {
   exit 1
 }
 
-# same WHAT EXPECTED FOUND
+# same WHAT EXPECTED FOUND. Nothing is never what is expected: it is what commands give that have failed.
 same() {
+  [[ -n $2 ]] || fail "$1: nothing is known that could be expected"
   [[ $2 == "$3" ]] || fail "$1: expected \`$2\`, found \`$3\`"
 }
 
@@ -255,6 +256,14 @@ real_tree() {
     fi
   done
   fail "neither the toolchain's documentation nor the sources of dependencies are here" >&2
+}
+
+# some_of DIRECTORY BYTES: that many bytes of its files, in the order of their paths.
+some_of() {
+  # The one that is cut off ends by a signal, and shall.
+  set +o pipefail
+  find "$1" -type f -print0 | LC_ALL=C sort -z | xargs -0 cat 2>/dev/null | head -c "$2"
+  set -o pipefail
 }
 
 compare() {

@@ -138,7 +138,7 @@ nasty_one_inode() {
   same "hard links to it" 3 "$count"
 }
 
-# One change to an unpacked tree; the comparison has to find it.
+# nasty_change COMMAND TEXT: one change to an unpacked tree; the comparison has to find it, and say TEXT.
 nasty_change() {
   local rootfs=$WORK/nasty.changed status=0
   rm -rf "$rootfs"
@@ -153,6 +153,7 @@ nasty_change() {
   cat "$WORK/said"
   rm -rf "$rootfs"
   same "exit code of the comparison" 1 "$status"
+  says "$2"
 }
 
 check "nasty: made" nasty_made
@@ -163,22 +164,22 @@ check "nasty: unpacked by GNU tar" nasty_tar
 check "nasty: unpacked by bsdtar" nasty_bsdtar
 check "nasty: unpacked by Python" nasty_python
 check "nasty: hard links are one file, stored once" nasty_one_inode
-check "nasty: control: a byte" nasty_change "printf W | dd of=plain conv=notrunc status=none"
-check "nasty: control: a size" nasty_change "printf w >>plain"
-check "nasty: control: a mode" nasty_change "chmod 755 plain"
-check "nasty: control: a directory's mode" nasty_change "chmod 700 empty"
-check "nasty: control: an owner" nasty_change "chown 1 plain"
-check "nasty: control: a time" nasty_change "touch -d @5 plain"
-check "nasty: control: a link's target" nasty_change "ln -sfn /does/not/exist2 links/dangling"
-check "nasty: control: a link followed" nasty_change "cp --remove-destination plain links/relative"
-check "nasty: control: a hard link copied" nasty_change "cp --remove-destination hard/a zz-first"
-check "nasty: control: two files made one" nasty_change "ln -f hard/a plain"
-check "nasty: control: a file too many" nasty_change "touch more && touch -d @0 more ."
-check "nasty: control: a file missing" nasty_change "rm nothing"
-check "nasty: control: an empty directory missing" nasty_change "rmdir empty/deeper"
-check "nasty: control: a FIFO that is a file" nasty_change "rm pipe && : >pipe"
-check "nasty: control: a name of other bytes" nasty_change "mv \$'caf\xe9' \$'caf\xe8'"
+check "nasty: control: a byte" nasty_change "printf W | dd of=plain conv=notrunc status=none" "plain': content"
+check "nasty: control: a size" nasty_change "printf w >>plain" "plain': size"
+check "nasty: control: a mode" nasty_change "chmod 755 plain" "plain': mode"
+check "nasty: control: a directory's mode" nasty_change "chmod 700 empty" "empty': mode"
+check "nasty: control: an owner" nasty_change "chown 1 plain" "plain': owner"
+check "nasty: control: a time" nasty_change "touch -d @5 plain" "plain': time"
+check "nasty: control: a link's target" nasty_change "ln -sfn /does/not/exist2 links/dangling" "links/dangling': target"
+check "nasty: control: a link followed" nasty_change "cp --remove-destination plain links/relative" "links/relative': kind"
+check "nasty: control: a hard link copied" nasty_change "cp --remove-destination hard/a zz-first" "zz-first': one file"
+check "nasty: control: two files made one" nasty_change "ln -f hard/a plain" "plain': one file"
+check "nasty: control: a file too many" nasty_change "touch more && touch -d @0 more ." "more': is not in the source"
+check "nasty: control: a file missing" nasty_change "rm nothing" "nothing': is missing"
+check "nasty: control: an empty directory missing" nasty_change "rmdir empty/deeper" "empty/deeper': is missing"
+check "nasty: control: a FIFO that is a file" nasty_change "rm pipe && : >pipe" "pipe': kind"
+check "nasty: control: a name of other bytes" nasty_change "mv \$'caf\xe9' \$'caf\xe8'" "caf\\xe9': is missing"
 if getcap "$nasty/bin/capable" | grep -q cap_net; then
-  check "nasty: control: a capability missing" nasty_change "setcap -r bin/capable"
+  check "nasty: control: a capability missing" nasty_change "setcap -r bin/capable" "bin/capable': capability"
 fi
 rm -rf "$WORK"/nasty.*

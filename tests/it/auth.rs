@@ -25,7 +25,7 @@ fn a_wrong_audience_shows_what_the_token_says_and_what_the_policy_wants() {
         aud somebody-else
       the trust policy of arn:aws:iam::123456789012:role/consign must have:
         "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/[HOST]/oidc"}
-        "[HOST]/oidc:aud": "somebody-else"
+        "[HOST]/oidc:aud": "somebody-else" (asked for with `--audience`; usually it is sts.amazonaws.com)
         "[HOST]/oidc:sub": a pattern that matches the sub above
     "#);
     assert!(t.ecr().registry().is_empty());
@@ -185,4 +185,69 @@ fn sessions_shorter_than_the_push_are_renewed_in_time() {
     t.noise("app/data", 12, 1);
     t.consign(PUSH).succeeds();
     assert!(t.requests("AssumeRoleWithWebIdentity").len() > 1);
+}
+
+/// Keys for the SDK's own chain, as another tool would have got them.
+fn keys(t: &Context) -> [(&'static str, String); 3] {
+    let variables = t.ecr().environment();
+    let value = |name: &str| variables.iter().find(|(known, _)| *known == name).unwrap().1.clone();
+    let token = t.ecr().identity_token("sts.amazonaws.com", None);
+    let form = [
+        ("Action", "AssumeRoleWithWebIdentity"),
+        ("Version", "2011-06-15"),
+        ("RoleArn", &value("AWS_ROLE_ARN")),
+        ("RoleSessionName", "another-tool"),
+        ("WebIdentityToken", token.expose()),
+    ];
+    let body: Vec<String> = form
+        .iter()
+        .map(|(name, value)| {
+            let value = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
+            format!("{name}={value}")
+        })
+        .collect();
+    let answer = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let request = reqwest::Client::new().post(value("AWS_ENDPOINT_URL_STS"));
+        let request =
+            request.header("content-type", "application/x-www-form-urlencoded").body(body.join("&"));
+        request.send().await.unwrap().text().await.unwrap()
+    });
+    let element = |name: &str| {
+        let pattern = regex::Regex::new(&format!("<{name}>([^<]+)</{name}>")).unwrap();
+        pattern.captures(&answer).unwrap_or_else(|| panic!("{answer}"))[1].to_owned()
+    };
+    [
+        ("AWS_ACCESS_KEY_ID", element("AccessKeyId")),
+        ("AWS_SECRET_ACCESS_KEY", element("SecretAccessKey")),
+        ("AWS_SESSION_TOKEN", element("SessionToken")),
+    ]
+}
+
+#[test]
+fn the_sdks_own_chain_without_a_role() {
+    let t = Context::with_ecr(&[]);
+    t.app();
+    let keys = keys(&t);
+    let push = |options: &[&str]| {
+        let run = t.consign(PUSH.iter().chain(options)).without("CONSIGN_ROLE_TO_ASSUME");
+        keys.iter().fold(run, |run, (name, value)| run.env(name, value))
+    };
+    // Static keys come before AWS_ROLE_ARN, in our order as in the SDK's.
+    push(&[]).succeeds();
+    assert_eq!(t.requests("AssumeRoleWithWebIdentity").len(), 1, "only the one that got the keys");
+    assert!(t.requests("GetCallerIdentity").is_empty());
+    // Whose keys these are is asked only if it matters.
+    push(&["--allowed-account-ids", "123456789012"]).succeeds();
+    assert_eq!(t.requests("GetCallerIdentity").len(), 1);
+    let refused = push(&["--allowed-account-ids", "111111111111"]).fails(3);
+    assert!(refused.contains("123456789012"), "{refused}");
+
+    // Keys in a file of the AWS configuration.
+    let [(_, id), (_, secret), (_, session)] = &keys;
+    let file = format!(
+        "[ci]\naws_access_key_id={id}\naws_secret_access_key={secret}\naws_session_token={session}\n"
+    );
+    t.file(".aws/credentials", file);
+    let profile = t.consign(PUSH).without("CONSIGN_ROLE_TO_ASSUME").without("AWS_ROLE_ARN");
+    profile.env("AWS_PROFILE", "ci").succeeds();
 }

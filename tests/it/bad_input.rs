@@ -323,6 +323,7 @@ fn an_endpoint_that_refuses_connections() {
     context: 4 entries, 41 B
     error: asking STS to assume the role arn:aws:iam::123456789012:role/consign
       because: io error: client error (Connect): tcp connect error: Connection refused (os error 111)
+    hint: check the network and the region, and `AWS_ENDPOINT_URL_STS` if it is set; then run it again
     ");
     let github = push().env("ACTIONS_ID_TOKEN_REQUEST_URL", "http://127.0.0.1:9/token?secret=1");
     insta::assert_snapshot!(github.output(), @r"
@@ -336,6 +337,7 @@ fn an_endpoint_that_refuses_connections() {
       because: client error (Connect)
       because: tcp connect error
       because: Connection refused (os error 111)
+    hint: check the network of this job, and run it again
     ");
 }
 
@@ -365,8 +367,8 @@ fn sources_that_are_no_images() {
     let t = Context::with_ecr(&[]);
     t.app();
     insta::assert_snapshot!(t.consign(["push", "nowhere", "shop/api:1"]).fails(2), @r"
-    error: reading the image `nowhere`
-      because: failed to query resolved metadata `nowhere`: No such file or directory (os error 2)
+    error: `nowhere` does not exist
+    hint: the first argument is an OCI layout or an archive: `consign build -o type=oci,dest=PATH` makes one
     ");
     insta::assert_snapshot!(t.consign(["push", "app", "shop/api:1"]).fails(2), @r"error: `app` is no image: it has no `oci-layout`, as an OCI layout has");
     insta::assert_snapshot!(t.consign(["push", "app/server.js", "shop/api:1"]).fails(2), @r"
@@ -375,7 +377,10 @@ fn sources_that_are_no_images() {
     ");
     assert_eq!(t.operations(), []);
     insta::assert_snapshot!(t.consign(["inspect", "shop/api:1"]).output(), @r"
-    error: the repository `shop/api` does not exist in the registry 127.0.0.1:35939
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: the repository `shop/api` does not exist in the registry [HOST]
     hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/api`; if it exists, check the region and the account
     ");
 }

@@ -15,30 +15,30 @@ fn entries(t: &Context, options: &[&str]) -> BTreeMap<String, String> {
     let image = layout.image(layout.root(None).unwrap(), None).unwrap();
     let mut found = BTreeMap::new();
     for layer in &image.manifest.value().layers {
-        let mut bytes = Vec::new();
-        layout.open_blob(&layer.digest).unwrap().unwrap().read_to_end(&mut bytes).unwrap();
+        let mut blob = Vec::new();
+        layout.open_blob(&layer.digest).unwrap().unwrap().read_to_end(&mut blob).unwrap();
         let tar = match layer.media_type.as_str().rsplit('+').next() {
             Some("gzip") => {
-                let mut tar = Vec::new();
-                flate2::read::MultiGzDecoder::new(&*bytes).read_to_end(&mut tar).unwrap();
-                tar
+                let mut unpacked = Vec::new();
+                flate2::read::MultiGzDecoder::new(&*blob).read_to_end(&mut unpacked).unwrap();
+                unpacked
             }
-            Some("zstd") => zstd::decode_all(&*bytes).unwrap(),
-            _ => bytes,
+            Some("zstd") => zstd::decode_all(&*blob).unwrap(),
+            _ => blob,
         };
         for entry in tar::Archive::new(&*tar).entries().unwrap() {
             let entry = entry.unwrap();
             let header = entry.header();
             let path = entry.path_bytes().escape_ascii().to_string();
             let kind = header.entry_type();
-            let link = entry.link_name_bytes().map(|name| format!(" -> {}", name.escape_ascii()));
+            let target = entry.link_name_bytes().map(|name| format!(" -> {}", name.escape_ascii()));
             let line = format!(
                 "{kind:?} {:o} {}:{} {}{}",
                 header.mode().unwrap(),
                 header.uid().unwrap(),
                 header.gid().unwrap(),
                 entry.size(),
-                link.unwrap_or_default()
+                target.unwrap_or_default()
             );
             found.insert(path, line);
         }
@@ -180,19 +180,19 @@ config:
     insta::assert_snapshot!(t.consign(["inspect", "layout"]).output(), @r#"
     exit: 0
     ----- stdout -----
-    digest    sha256:[DIGEST]
-    type      application/vnd.oci.image.manifest.v1+json
-    platform  linux/arm64
-    created   1970-01-01T00:00:00Z
+    digest     sha256:[DIGEST]
+    type       application/vnd.oci.image.manifest.v1+json
+    platform   linux/arm64
+    created    1970-01-01T00:00:00Z
     entrypoint ["node","/app/server.js"]
-    workdir   /app
-    user      1000
-    env       NODE_ENV=production
-    port      8080/tcp
-    label     org.opencontainers.image.source=https://example.com/shop
-    layer     sha256:[DIGEST]    148 B  consign COPY node_modules /app/node_modules
-    layer     sha256:[DIGEST]    104 B  consign COPY dist /app
-    size      252 B compressed
+    workdir    /app
+    user       1000
+    env        NODE_ENV=production
+    port       8080/tcp
+    label      org.opencontainers.image.source=https://example.com/shop
+    layer      sha256:[DIGEST]    148 B  consign COPY node_modules /app/node_modules
+    layer      sha256:[DIGEST]    104 B  consign COPY dist /app
+    size       252 B compressed
     ----- stderr -----
     "#);
     // Options come before the file.
@@ -200,7 +200,7 @@ config:
         t.consign(["build", "app", "--env", "NODE_ENV=test", "--user", "0", "-o", "type=oci,dest=other"]);
     overridden.succeeds();
     let shown = t.consign(["inspect", "other"]).succeeds();
-    assert!(shown.contains("NODE_ENV=test") && shown.contains("user      0"), "{shown}");
+    assert!(shown.contains("NODE_ENV=test") && shown.contains("user       0"), "{shown}");
 }
 
 #[test]

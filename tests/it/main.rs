@@ -2,10 +2,13 @@
 //!
 //! Every module of this folder is declared here; `tests/architecture.rs` fails if one is forgotten.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on should say where")]
+
 mod auth;
 mod bad_input;
 mod cli;
 mod determinism;
+mod docs;
 mod emulator_cli;
 mod faults;
 mod image;

@@ -127,6 +127,17 @@ fn json_for_machines() {
 }
 
 #[test]
+fn a_failure_for_machines() {
+    let t = Context::with_ecr(&[]);
+    t.app();
+    let ended = t.consign(["build", "app", "--push", "--tag", "shop/api:1", "--progress", "json"]).output();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(4), ""), "{ended}");
+    let last: serde_json::Value = serde_json::from_str(ended.stderr.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["reason"], &last["code"]), (&"failed".into(), &4.into()), "{ended}");
+    assert!(last["hint"].as_str().unwrap().contains("--create-repository"), "{ended}");
+}
+
+#[test]
 fn quiet_is_quiet() {
     let t = Context::with_ecr(&[]);
     t.app();

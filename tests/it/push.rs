@@ -28,7 +28,6 @@ fn the_main_job() {
     1 AssumeRoleWithWebIdentity
     1 DescribeRepositories
     1 CreateRepository
-    1 BatchGetImage
     1 BatchCheckLayerAvailability
     2 InitiateLayerUpload
     2 UploadLayerPart
@@ -85,6 +84,47 @@ fn a_large_layer_that_is_there_costs_one_hash_pass() {
     let zstd = t.consign(PUSH.iter().chain(&["--compression", "zstd"])).succeeds();
     assert_ne!(digest(&zstd), digest(&first));
     assert_eq!(zstd, t.consign(PUSH.iter().chain(&["--compression", "zstd", "--no-cache"])).succeeds());
+}
+
+#[test]
+fn an_unchanged_push_takes_six_requests() {
+    let t = Context::with_ecr(&[]);
+    t.noise("app/data", 12, 1);
+    t.consign(PUSH).succeeds();
+    let before = t.ecr().requests().len();
+    t.consign(PUSH).succeeds();
+    let requests = t.ecr().requests().split_off(before);
+    // GitHub's endpoint is not AWS.
+    let aws: Vec<_> =
+        requests.iter().map(|r| r.operation.as_str()).filter(|o| *o != "GET /oidc/token").collect();
+    insta::assert_snapshot!(aws.join("\n"), @r"
+    AssumeRoleWithWebIdentity
+    DescribeRepositories
+    BatchGetImage
+    GetDownloadUrlForLayer
+    GET /layer/…
+    BatchCheckLayerAvailability
+    ");
+    assert!(aws.len() <= 6);
+}
+
+#[test]
+fn a_new_tag_reuses_the_layers_of_the_newest_image_or_of_the_one_that_is_named() {
+    let t = Context::with_ecr(&[]);
+    t.noise("app/data", 12, 1);
+    let first = t.consign(PUSH).succeeds();
+    let parts = t.requests("UploadLayerPart").len();
+    assert_eq!(t.consign(["build", "app", "--push", "--tag", "shop/api:new"]).succeeds(), first);
+    assert_eq!(t.requests("UploadLayerPart").len(), parts);
+
+    // Another image is the newest now, and would be taken.
+    t.noise("app/data", 6, 2);
+    t.consign(["build", "app", "--push", "--tag", "shop/api:other"]).succeeds();
+    t.noise("app/data", 12, 1);
+    let parts = t.requests("UploadLayerPart").len();
+    let from = ["--tag", "shop/api:again", "--cache-from", "shop/api:1.4", "--push"];
+    assert_eq!(t.consign(["build", "app"].iter().chain(&from)).succeeds(), first);
+    assert_eq!(t.requests("UploadLayerPart").len(), parts);
 }
 
 #[test]
@@ -183,16 +223,16 @@ fn a_pushed_image_is_inspected_and_valid() {
     insta::assert_snapshot!(t.consign(["inspect", "shop/api:1.4"]).output(), @r#"
     exit: 0
     ----- stdout -----
-    digest    sha256:[DIGEST]
-    type      application/vnd.oci.image.manifest.v1+json
-    platform  linux/arm64
-    created   1970-01-01T00:00:00Z
+    digest     sha256:[DIGEST]
+    type       application/vnd.oci.image.manifest.v1+json
+    platform   linux/arm64
+    created    1970-01-01T00:00:00Z
     entrypoint ["node","server.js"]
-    workdir   /app
-    port      8080/tcp
-    label     a=b
-    layer     sha256:[DIGEST]    188 B  consign COPY . /app
-    size      188 B compressed
+    workdir    /app
+    port       8080/tcp
+    label      a=b
+    layer      sha256:[DIGEST]    188 B  consign COPY . /app
+    size       188 B compressed
     ----- stderr -----
     "#);
     insta::assert_snapshot!(t.consign(["validate", &reference]).output(), @r"
@@ -222,4 +262,27 @@ fn an_aws_host_is_what_the_registry_is_called_if_it_is_told_so() {
     assert!(printed.starts_with(&format!("{host}/shop/api@sha256:")), "{printed}");
     let full = format!("{host}/shop/api:2");
     assert_eq!(t.consign(["build", "app", "--push", "-t", &full]).succeeds(), printed);
+}
+
+/// What no source settles about ECR can be either way; a push works with each reading.
+#[test]
+fn every_reading_of_what_is_not_known() {
+    use consign::emulator::{AbsentLayer, ImmutableRepush, Quirks, Settings};
+    let likely = Quirks::default();
+    for (part_size, quirks) in [
+        (5 * 1024 * 1024, likely),
+        (20_971_520, likely),
+        (10_485_760, Quirks { immutable_repush: ImmutableRepush::ImageTagAlreadyExists, ..likely }),
+        (10_485_760, Quirks { absent_layer: AbsentLayer::Failure, ..likely }),
+    ] {
+        let t = Context::with_settings(Settings { part_size, quirks, ..Settings::default() });
+        t.noise("app/data", 11, 1);
+        t.file("app/consign.yaml", "apiVersion: consign/v1\nrepository: { tagMutability: IMMUTABLE }\n");
+        let first = t.consign(PUSH).succeeds();
+        let again = t.consign(PUSH.iter().chain(&["--no-cache"])).succeeds();
+        assert_eq!(again, first);
+        t.file("app/other", "x");
+        let refused = t.consign(PUSH).fails(4);
+        assert!(refused.contains(&digest(&first)), "{refused}");
+    }
 }

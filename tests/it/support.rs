@@ -79,8 +79,19 @@ impl Context {
     /// The program, in the test's folder, with nothing in its environment but what points it at the emulator.
     pub(crate) fn consign<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_consign"));
+        command.args(arguments);
+        self.surrounded(command)
+    }
+
+    /// A line for the shell, in the same surroundings.
+    pub(crate) fn shell(&self, line: &str) -> Run {
+        let mut command = Command::new("sh");
+        command.args(["-e", "-c", line]);
+        self.surrounded(command)
+    }
+
+    fn surrounded(&self, mut command: Command) -> Run {
         command
-            .args(arguments)
             .current_dir(self.folder.path())
             .env_clear()
             .env("PATH", "/usr/bin:/bin")

@@ -1,8 +1,8 @@
 //! Images: getting their manifests and describing them.
 
 use super::super::error::ApiError;
-use super::super::store::{Contents, Image, Repository};
-use super::{Call, ImageId, Paging, epoch, paging, validate};
+use super::super::store::{Contents, Image, ImageStatus, Repository};
+use super::{Call, ImageId, Paging, epoch, exclusions, paging, scanning, validate};
 use crate::base::{ManifestDigest, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -35,10 +35,10 @@ pub(super) struct ImageOutput {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ImageFailure {
-    image_id: ImageId,
-    failure_code: &'static str,
-    failure_reason: String,
+pub(super) struct ImageFailure {
+    pub(super) image_id: ImageId,
+    pub(super) failure_code: &'static str,
+    pub(super) failure_reason: String,
 }
 
 /// Why an image id names no image: the code of a failure, and its reason.
@@ -86,6 +86,27 @@ pub(in crate::emulator) fn resolve(contents: &Contents, id: &ImageId) -> Result<
     }
 }
 
+/// The image that `id` names, if it can be pulled: what is in the archive is as good as not there.
+pub(in crate::emulator) fn resolve_for_pull(
+    contents: &Contents,
+    id: &ImageId,
+    now: Timestamp,
+) -> Result<ManifestDigest, Unresolved> {
+    let digest = resolve(contents, id)?;
+    let active = |image: &Image| image.life.status(now) == ImageStatus::Active;
+    if contents.images.get(&digest).is_some_and(active) { Ok(digest) } else { Err(not_found()) }
+}
+
+/// The one image that a call is about. `id` has to name one that is there.
+pub(super) fn one(
+    repository: &Repository,
+    id: Option<ImageId>,
+) -> Result<(ManifestDigest, ImageId), ApiError> {
+    let id = validate::required("imageId", id)?;
+    let digest = named(repository, std::slice::from_ref(&id))?[0];
+    Ok((digest, ImageId { image_digest: Some(digest.to_string()), image_tag: id.image_tag }))
+}
+
 /// Notes that an image was pulled. ECR writes that down at most once in 24 hours.
 pub(in crate::emulator) fn touch(repository: &Arc<Repository>, digest: &ManifestDigest, now: Timestamp) {
     let stale = |image: &Image| {
@@ -108,11 +129,12 @@ pub(super) async fn batch_get_image(call: &Call, input: BatchGetInput) -> Result
     if let Some(accepted) = &accepted {
         validate::count("acceptedMediaTypes", accepted.len(), 1, 100)?;
     }
+    let records_pull = !exclusions::excluded(call, repository.registry());
     let mut output = BatchGetOutput::default();
     for id in ids {
         // No conversion: an image in a type that the caller does not take is not there for it.
         let found = repository.read(|contents| {
-            let digest = resolve(contents, &id)?;
+            let digest = resolve_for_pull(contents, &id, call.now())?;
             let image = contents.images.get(&digest).ok_or_else(not_found)?;
             let takes = |accepted: &Vec<String>| accepted.iter().any(|one| one == image.media_type.as_str());
             if accepted.as_ref().is_none_or(takes) {
@@ -128,7 +150,9 @@ pub(super) async fn batch_get_image(call: &Call, input: BatchGetInput) -> Result
                 continue;
             }
         };
-        touch(&repository, &digest, call.now());
+        if records_pull {
+            touch(&repository, &digest, call.now());
+        }
         let path = call.app.store.blobs.path(&digest.into());
         output.images.push(ImageOutput {
             registry_id: repository.registry().account.clone(),
@@ -155,32 +179,56 @@ pub(super) struct DescribeInput {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Filter {
+pub(super) struct Filter {
     tag_status: Option<String>,
     image_status: Option<String>,
 }
 
+/// A filter that was understood.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Passes {
+    tagged: Option<bool>,
+    status: Option<ImageStatus>,
+}
+
+impl Passes {
+    pub(super) fn test(self, tagged: bool, status: ImageStatus) -> bool {
+        self.tagged.is_none_or(|wanted| wanted == tagged) && self.status.is_none_or(|wanted| wanted == status)
+    }
+}
+
+/// Reads a `tagStatus`: whether images have to be tagged.
+pub(super) fn tag_status(text: Option<&str>) -> Result<Option<bool>, ApiError> {
+    Ok(match text {
+        None => None,
+        Some(text) => match validate::one_of("filter.tagStatus", text, &["TAGGED", "UNTAGGED", "ANY"])? {
+            "TAGGED" => Some(true),
+            "UNTAGGED" => Some(false),
+            _ => None,
+        },
+    })
+}
+
+/// Reads an `imageStatus`, or the `artifactStatus` of referrers.
+pub(super) fn image_status(
+    member: &str,
+    text: Option<&str>,
+    usual: Option<ImageStatus>,
+) -> Result<Option<ImageStatus>, ApiError> {
+    let Some(text) = text else { return Ok(usual) };
+    Ok(match validate::one_of(member, text, &["ACTIVE", "ARCHIVED", "ACTIVATING", "ANY"])? {
+        "ACTIVE" => Some(ImageStatus::Active),
+        "ARCHIVED" => Some(ImageStatus::Archived),
+        "ACTIVATING" => Some(ImageStatus::Activating),
+        _ => None,
+    })
+}
+
 impl Filter {
-    /// Whether an image with `tags` passes. Every image is active as long as nothing archives one.
-    fn check(&self) -> Result<impl Fn(&[String]) -> bool + use<>, ApiError> {
-        let tagged = match self.tag_status.as_deref() {
-            None | Some("ANY") => None,
-            Some("TAGGED") => Some(true),
-            Some("UNTAGGED") => Some(false),
-            Some(_) => {
-                let text = "Member must satisfy enum value set: [TAGGED, UNTAGGED, ANY]";
-                return Err(ApiError::invalid_parameter("filter.tagStatus", text));
-            }
-        };
-        let active = match self.image_status.as_deref() {
-            None | Some("ANY" | "ACTIVE") => true,
-            Some("ARCHIVED" | "ACTIVATING") => false,
-            Some(_) => {
-                let text = "Member must satisfy enum value set: [ACTIVE, ARCHIVED, ACTIVATING, ANY]";
-                return Err(ApiError::invalid_parameter("filter.imageStatus", text));
-            }
-        };
-        Ok(move |tags: &[String]| active && tagged.is_none_or(|wanted| wanted != tags.is_empty()))
+    /// What passes; `usual` is the status that is asked for where none is named.
+    pub(super) fn check(&self, usual: Option<ImageStatus>) -> Result<Passes, ApiError> {
+        let status = image_status("filter.imageStatus", self.image_status.as_deref(), usual)?;
+        Ok(Passes { tagged: tag_status(self.tag_status.as_deref())?, status })
     }
 }
 
@@ -210,9 +258,21 @@ struct ImageDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     subject_manifest_digest: Option<String>,
     image_status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_archived_at: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_activated_at: Option<f64>,
+    #[serde(flatten)]
+    scan: scanning::Summary,
 }
 
-fn detail(repository: &Repository, digest: &ManifestDigest, image: &Image, tags: Vec<String>) -> ImageDetail {
+fn detail(
+    repository: &Repository,
+    digest: &ManifestDigest,
+    image: &Image,
+    tags: Vec<String>,
+    now: Timestamp,
+) -> ImageDetail {
     ImageDetail {
         registry_id: repository.registry().account.clone(),
         repository_name: repository.name().to_owned(),
@@ -224,22 +284,32 @@ fn detail(repository: &Repository, digest: &ManifestDigest, image: &Image, tags:
         artifact_media_type: image.artifact_type.clone(),
         last_recorded_pull_time: image.last_pull.map(epoch),
         subject_manifest_digest: image.subject.map(|subject| subject.to_string()),
-        image_status: "ACTIVE",
+        image_status: image.life.status(now).name(),
+        last_archived_at: image.life.archived_at.map(epoch),
+        last_activated_at: image.life.activated_at.filter(|at| *at <= now).map(epoch),
+        scan: scanning::Summary::of(&image.life),
     }
 }
 
 pub(super) async fn describe_images(call: &Call, input: DescribeInput) -> Result<DescribeOutput, ApiError> {
     let repository = call.repository(input.registry_id.as_deref(), input.repository_name.as_deref())?;
     let token = input.next_token.as_deref();
-    let passes = input.filter.unwrap_or_default().check()?;
+    let now = call.now();
+    // Whoever names an image wants to see it, in the archive or not.
+    let usual = input.image_ids.is_none().then_some(ImageStatus::Active);
+    let passes = input.filter.unwrap_or_default().check(usual)?;
     let (digests, next_token) = if let Some(ids) = &input.image_ids {
         paging::not_with_ids("imageIds", input.max_results, token)?;
         validate::count("imageIds", ids.len(), 1, 100)?;
         (named(&repository, ids)?, None)
     } else {
         let all = repository.read(|contents| {
-            let passing = contents.images.keys().filter(|digest| passes(&contents.tags_of(digest)));
-            passing.copied().collect::<Vec<ManifestDigest>>()
+            let tags = contents.tags_by_image();
+            let passing = contents
+                .images
+                .iter()
+                .filter(|(digest, image)| passes.test(tags.contains_key(digest), image.life.status(now)));
+            passing.map(|(digest, _)| *digest).collect::<Vec<ManifestDigest>>()
         });
         let scope = format!("{:?}/{}", repository.registry(), repository.name());
         let paging = Paging::new(&call.app.gate.seal, "DescribeImages", &scope);
@@ -247,17 +317,19 @@ pub(super) async fn describe_images(call: &Call, input: DescribeInput) -> Result
     };
     repository.commit().await?;
     let image_details = repository.read(|contents| {
+        let mut tags = contents.tags_by_image();
         let found = digests.iter().filter_map(|digest| Some((digest, contents.images.get(digest)?)));
         found
-            .map(|(digest, image)| detail(&repository, digest, image, contents.tags_of(digest)))
-            .filter(|detail| passes(&detail.image_tags))
+            .map(|(digest, image)| (digest, image, tags.remove(digest).unwrap_or_default()))
+            .filter(|(_, image, tags)| passes.test(!tags.is_empty(), image.life.status(now)))
+            .map(|(digest, image, tags)| detail(&repository, digest, image, tags, now))
             .collect()
     });
     Ok(DescribeOutput { image_details, next_token })
 }
 
 /// The images that `ids` name, each once. One that is not there fails the whole call.
-fn named(repository: &Repository, ids: &[ImageId]) -> Result<Vec<ManifestDigest>, ApiError> {
+pub(super) fn named(repository: &Repository, ids: &[ImageId]) -> Result<Vec<ManifestDigest>, ApiError> {
     let mut digests = Vec::new();
     for id in ids {
         let digest =

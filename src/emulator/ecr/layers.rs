@@ -2,10 +2,10 @@
 
 use super::super::error::ApiError;
 use super::super::log::PartRecord;
-use super::super::store::{AppendError, Contents, Finish, Layer, Limits, decoded_length};
+use super::super::store::{AppendError, Contents, Finish, ImageStatus, Layer, Limits, decoded_length};
 use super::super::{AbsentLayer, layer_url};
 use super::{Call, validate};
-use crate::base::BlobDigest;
+use crate::base::{BlobDigest, Timestamp};
 use axum::body::Bytes;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -77,8 +77,12 @@ pub(super) async fn batch_check_layer_availability(
             let layer = layer_digest.parse().ok().and_then(|digest: BlobDigest| contents.layers.get(&digest));
             match (layer, call.app.quirks.absent_layer) {
                 (Some(layer), _) => output.layers.push(LayerOutput {
+                    availability: if is_archived(contents, &layer_digest, call.now()) {
+                        "ARCHIVED"
+                    } else {
+                        "AVAILABLE"
+                    },
                     digest: layer_digest,
-                    availability: "AVAILABLE",
                     size: Some(layer.size),
                 }),
                 (None, AbsentLayer::Unavailable) => output.layers.push(LayerOutput {
@@ -115,7 +119,8 @@ pub(super) async fn initiate_layer_upload(
     call: &Call,
     input: InitiateInput,
 ) -> Result<InitiateOutput, ApiError> {
-    let repository = call.repository(input.registry_id.as_deref(), input.repository_name.as_deref())?;
+    let repository =
+        call.repository_for_push(input.registry_id.as_deref(), input.repository_name.as_deref()).await?;
     let upload = repository.open_upload();
     Ok(InitiateOutput { upload_id: upload.id.clone(), part_size: call.app.part_size })
 }
@@ -305,7 +310,10 @@ pub(super) async fn get_download_url_for_layer(
     let digest = digest
         .filter(|digest| repository.read(|contents| contents.layers.contains_key(digest)))
         .ok_or_else(|| repository.place().layer_not_found(&layer_digest))?;
-    if !repository.read(|contents| is_referenced(contents, &digest)) {
+    let gone = |contents: &Contents| {
+        !is_referenced(contents, &digest) || is_archived(contents, &layer_digest, call.now())
+    };
+    if repository.read(gone) {
         return Err(ApiError::new(
             "LayerInaccessibleException",
             "The specified layer is not available because it is not associated with an image. Unassociated image \
@@ -320,4 +328,14 @@ pub(super) async fn get_download_url_for_layer(
 /// Whether an image of the repository uses the blob.
 fn is_referenced(contents: &Contents, digest: &BlobDigest) -> bool {
     contents.images.values().any(|image| image.blobs.contains(digest))
+}
+
+/// Whether all images that use the blob are in the archive.
+fn is_archived(contents: &Contents, digest: &str, now: Timestamp) -> bool {
+    if contents.images.values().all(|image| image.life.status(now) == ImageStatus::Active) {
+        return false;
+    }
+    let Ok(digest) = digest.parse::<BlobDigest>() else { return false };
+    let mut using = contents.images.values().filter(|image| image.blobs.contains(&digest)).peekable();
+    using.peek().is_some() && using.all(|image| image.life.status(now) == ImageStatus::Archived)
 }

@@ -3,16 +3,37 @@
 //! Source: the API model (`botocore/data/ecr/2015-09-21`). Inputs are read with every member optional, because a
 //! missing one is answered by ECR as a parameter error and not as a syntax error.
 
+mod archive;
 mod authorization;
+mod cache_rules;
+mod deletion;
+mod exclusions;
+mod findings;
 mod images;
 mod layers;
+mod lifecycle;
+mod listing;
 mod paging;
+mod policy;
+mod pushed;
 mod put_image;
+mod registry;
+mod replication;
 mod repositories;
+mod scanning;
+mod settings;
+mod templates;
 mod validate;
 
-pub(super) use images::{resolve, touch};
+pub(super) use exclusions::account_setting;
+pub(super) use findings::check as check_findings;
+pub(super) use images::{resolve_for_pull, touch};
+pub use lifecycle::Applied;
+pub(super) use lifecycle::apply_all as apply_lifecycle;
 pub(super) use paging::Paging;
+pub(super) use pushed::pushed;
+pub(super) use replication::resume as resume_replication;
+pub(super) use templates::for_push as repository_for_push;
 
 use super::app::App;
 use super::error::{ApiError, Place};
@@ -41,17 +62,63 @@ macro_rules! operations {
 
 operations! {
     "BatchCheckLayerAvailability" => layers::batch_check_layer_availability,
+    "BatchDeleteImage" => deletion::batch_delete_image,
     "BatchGetImage" => images::batch_get_image,
+    "BatchGetRepositoryScanningConfiguration" => scanning::batch_get_repository_scanning_configuration,
     "CompleteLayerUpload" => layers::complete_layer_upload,
+    "CreatePullThroughCacheRule" => cache_rules::create_pull_through_cache_rule,
     "CreateRepository" => repositories::create_repository,
+    "CreateRepositoryCreationTemplate" => templates::create_repository_creation_template,
+    "DeleteLifecyclePolicy" => lifecycle::delete_lifecycle_policy,
+    "DeletePullThroughCacheRule" => cache_rules::delete_pull_through_cache_rule,
+    "DeleteRegistryPolicy" => registry::delete_registry_policy,
+    "DeleteRepository" => deletion::delete_repository,
+    "DeleteRepositoryCreationTemplate" => templates::delete_repository_creation_template,
+    "DeleteRepositoryPolicy" => settings::delete_repository_policy,
+    "DeleteSigningConfiguration" => registry::delete_signing_configuration,
+    "DeregisterPullTimeUpdateExclusion" => exclusions::deregister_pull_time_update_exclusion,
+    "DescribeImageReplicationStatus" => replication::describe_image_replication_status,
+    "DescribeImageScanFindings" => scanning::describe_image_scan_findings,
+    "DescribeImageSigningStatus" => registry::describe_image_signing_status,
     "DescribeImages" => images::describe_images,
+    "DescribePullThroughCacheRules" => cache_rules::describe_pull_through_cache_rules,
+    "DescribeRegistry" => replication::describe_registry,
     "DescribeRepositories" => repositories::describe_repositories,
+    "DescribeRepositoryCreationTemplates" => templates::describe_repository_creation_templates,
+    "GetAccountSetting" => exclusions::get_account_setting,
     "GetAuthorizationToken" => authorization::get_authorization_token,
     "GetDownloadUrlForLayer" => layers::get_download_url_for_layer,
+    "GetLifecyclePolicy" => lifecycle::get_lifecycle_policy,
+    "GetLifecyclePolicyPreview" => lifecycle::get_lifecycle_policy_preview,
+    "GetRegistryPolicy" => registry::get_registry_policy,
+    "GetRegistryScanningConfiguration" => scanning::get_registry_scanning_configuration,
+    "GetRepositoryPolicy" => settings::get_repository_policy,
+    "GetSigningConfiguration" => registry::get_signing_configuration,
     "InitiateLayerUpload" => layers::initiate_layer_upload,
+    "ListImageReferrers" => listing::list_image_referrers,
+    "ListImages" => listing::list_images,
+    "ListPullTimeUpdateExclusions" => exclusions::list_pull_time_update_exclusions,
     "ListTagsForResource" => repositories::list_tags_for_resource,
+    "PutAccountSetting" => exclusions::put_account_setting,
     "PutImage" => put_image::put_image,
+    "PutImageScanningConfiguration" => settings::put_image_scanning_configuration,
+    "PutImageTagMutability" => settings::put_image_tag_mutability,
+    "PutLifecyclePolicy" => lifecycle::put_lifecycle_policy,
+    "PutRegistryPolicy" => registry::put_registry_policy,
+    "PutRegistryScanningConfiguration" => scanning::put_registry_scanning_configuration,
+    "PutReplicationConfiguration" => replication::put_replication_configuration,
+    "PutSigningConfiguration" => registry::put_signing_configuration,
+    "RegisterPullTimeUpdateExclusion" => exclusions::register_pull_time_update_exclusion,
+    "SetRepositoryPolicy" => settings::set_repository_policy,
+    "StartImageScan" => scanning::start_image_scan,
+    "StartLifecyclePolicyPreview" => lifecycle::start_lifecycle_policy_preview,
+    "TagResource" => settings::tag_resource,
+    "UntagResource" => settings::untag_resource,
+    "UpdateImageStorageClass" => archive::update_image_storage_class,
+    "UpdatePullThroughCacheRule" => cache_rules::update_pull_through_cache_rule,
+    "UpdateRepositoryCreationTemplate" => templates::update_repository_creation_template,
     "UploadLayerPart" => layers::upload_layer_part,
+    "ValidatePullThroughCacheRule" => cache_rules::validate_pull_through_cache_rule,
 }
 
 fn decode<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
@@ -116,6 +183,20 @@ impl Call {
         Ok(RegistryId { account, region: self.caller.region.clone() })
     }
 
+    /// The repository that the call pushes to, which may be made for it.
+    async fn repository_for_push(
+        &self,
+        registry: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Arc<Repository>, ApiError> {
+        let id = self.registry(registry)?;
+        let legal = validate::repository_name("repositoryName", name)?;
+        if id.account == self.caller.session.account {
+            repository_for_push(&self.app, &id, legal).await?;
+        }
+        self.repository(registry, name)
+    }
+
     /// The repository that the call is about.
     fn repository(&self, registry: Option<&str>, name: Option<&str>) -> Result<Arc<Repository>, ApiError> {
         let registry = self.registry(registry)?;
@@ -127,6 +208,10 @@ impl Call {
             .ok_or_else(|| Place { repository: name, account: &registry.account }.repository_not_found())
     }
 }
+
+/// An input or output without members.
+#[derive(Debug, Serialize, Deserialize)]
+struct Nothing {}
 
 /// A time stamp as AWS JSON has it: seconds since 1970, with milliseconds.
 #[expect(clippy::cast_precision_loss, reason = "exact for the next 285,000 years")]

@@ -38,7 +38,19 @@ impl<'a> Paging<'a> {
         max_results: Option<i64>,
         token: Option<&str>,
     ) -> Result<(Vec<T>, Option<String>), ApiError> {
-        let max = validate::range("maxResults", max_results.unwrap_or(100), 1, 1000)?;
+        self.page_within(items, key, max_results, token, (100, 1000))
+    }
+
+    /// The same for a list with other bounds: how many without `max_results`, and how many at most.
+    pub(super) fn page_within<T>(
+        &self,
+        items: Vec<T>,
+        key: impl Fn(&T) -> String,
+        max_results: Option<i64>,
+        token: Option<&str>,
+        (usual, most): (i64, i64),
+    ) -> Result<(Vec<T>, Option<String>), ApiError> {
+        let max = validate::range("maxResults", max_results.unwrap_or(usual), 1, most)?;
         let max = usize::try_from(max).expect("invariant: 1 to 1000");
         let after = token.map(|token| self.after(token)).transpose()?;
         let mut page: Vec<T> = items

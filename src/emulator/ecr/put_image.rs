@@ -1,10 +1,10 @@
 //! `PutImage`: from manifest bytes to an image with a tag, and every reason not to.
 
 use super::super::error::ApiError;
-use super::super::store::{Contents, Image, Mutability};
+use super::super::store::{Contents, Image, ImageLife, Mutability};
 use super::super::{ImmutableRepush, glob};
 use super::images::ImageOutput;
-use super::{Call, ImageId, validate};
+use super::{Call, ImageId, pushed, validate};
 use crate::base::{BlobDigest, ManifestDigest, MediaType};
 use crate::image::{Index, Manifest};
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,7 @@ fn is_distributed(media_type: &MediaType) -> bool {
 }
 
 /// Whether `tag` can't be moved, and whether that is for the tag's own sake rather than the repository's.
-fn immutable(contents: &Contents, tag: &str) -> Option<bool> {
+pub(super) fn immutable(contents: &Contents, tag: &str) -> Option<bool> {
     let excluded = || contents.exclusion_filters.iter().any(|filter| glob::matches(&filter.filter, tag));
     match contents.mutability {
         Mutability::Mutable => None,
@@ -118,7 +118,8 @@ fn immutable(contents: &Contents, tag: &str) -> Option<bool> {
 }
 
 pub(super) async fn put_image(call: &Call, input: Input) -> Result<Output, ApiError> {
-    let repository = call.repository(input.registry_id.as_deref(), input.repository_name.as_deref())?;
+    let repository =
+        call.repository_for_push(input.registry_id.as_deref(), input.repository_name.as_deref()).await?;
     let manifest = validate::required("imageManifest", input.image_manifest)?;
     validate::count("imageManifest", manifest.len(), 1, MAX_MANIFEST)?;
     if let Some(tag) = &input.image_tag {
@@ -158,13 +159,15 @@ pub(super) async fn put_image(call: &Call, input: Input) -> Result<Output, ApiEr
         }
         let known = contents.images.contains_key(&digest);
         let tagged = tag.and_then(|tag| contents.tags.get(tag).copied());
+        // What is in the archive comes back at once if it is pushed again.
+        let restored = contents.images.get_mut(&digest).is_some_and(|image| image.life.restore(now));
         match (tag, tagged) {
             (Some(tag), Some(on)) if on != digest => {
                 if let Some(only_the_tag) = immutable(contents, tag) {
                     return Err(repository.place().tag_already_exists(tag, only_the_tag));
                 }
             }
-            (Some(tag), Some(_)) => {
+            (Some(tag), Some(_)) if !restored => {
                 return Err(match (immutable(contents, tag), repush) {
                     (Some(only_the_tag), ImmutableRepush::ImageTagAlreadyExists) => {
                         repository.place().tag_already_exists(tag, only_the_tag)
@@ -172,7 +175,9 @@ pub(super) async fn put_image(call: &Call, input: Input) -> Result<Output, ApiEr
                     _ => repository.place().image_already_exists(&digest, Some(tag)),
                 });
             }
-            (None, _) if known => return Err(repository.place().image_already_exists(&digest, None)),
+            (None, _) if known && !restored => {
+                return Err(repository.place().image_already_exists(&digest, None));
+            }
             _ => {}
         }
         if !known && contents.images.len() >= MAX_IMAGES {
@@ -198,6 +203,7 @@ pub(super) async fn put_image(call: &Call, input: Input) -> Result<Output, ApiEr
                 blobs: parsed.blobs,
                 children: parsed.children,
                 subject: parsed.subject,
+                life: ImageLife::default(),
             };
             contents.images.insert(digest, image);
         }
@@ -206,6 +212,9 @@ pub(super) async fn put_image(call: &Call, input: Input) -> Result<Output, ApiEr
         }
         Ok(())
     });
+    if outcome.is_ok() {
+        pushed(&call.app, &repository, &digest, tag);
+    }
     // A refusal can rest on what another call has put in memory a moment ago; it too waits for the disk.
     repository.commit().await?;
     outcome?;

@@ -4,6 +4,7 @@ use super::super::error::{ApiError, Place};
 use super::super::store::{Contents, Encryption, ExclusionFilter, Mutability, Repository, ResourceTag};
 use super::{Call, Paging, epoch, paging, validate};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,9 +20,9 @@ pub(super) struct CreateRepositoryInput {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ScanningConfiguration {
+pub(super) struct ScanningConfiguration {
     #[serde(default)]
-    scan_on_push: bool,
+    pub(super) scan_on_push: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -31,7 +32,7 @@ pub(super) struct CreateRepositoryOutput {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct RepositoryOutput {
+pub(super) struct RepositoryOutput {
     repository_arn: String,
     registry_id: String,
     repository_name: String,
@@ -44,7 +45,7 @@ struct RepositoryOutput {
     encryption_configuration: Encryption,
 }
 
-fn describe(call: &Call, repository: &Repository) -> RepositoryOutput {
+pub(super) fn describe(call: &Call, repository: &Repository) -> RepositoryOutput {
     let registry = repository.registry();
     repository.read(|contents| RepositoryOutput {
         repository_arn: arn(&registry.region, &registry.account, &contents.name),
@@ -59,7 +60,7 @@ fn describe(call: &Call, repository: &Repository) -> RepositoryOutput {
     })
 }
 
-fn arn(region: &str, account: &str, name: &str) -> String {
+pub(super) fn arn(region: &str, account: &str, name: &str) -> String {
     format!("arn:aws:ecr:{region}:{account}:repository/{name}")
 }
 
@@ -75,7 +76,7 @@ pub(super) async fn create_repository(
     if let Some(text) = &input.image_tag_mutability {
         contents.mutability = mutability(text)?;
     }
-    check_exclusion(&contents)?;
+    check_exclusion(contents.mutability, &contents.exclusion_filters)?;
     contents.scan_on_push = input.image_scanning_configuration.is_some_and(|scanning| scanning.scan_on_push);
     if let Some(wanted) = input.encryption_configuration {
         contents.encryption = encryption(wanted, &registry.region, &registry.account)?;
@@ -102,7 +103,7 @@ pub(super) async fn create_repository(
     }
 }
 
-fn mutability(text: &str) -> Result<Mutability, ApiError> {
+pub(super) fn mutability(text: &str) -> Result<Mutability, ApiError> {
     serde_json::from_value(text.into()).map_err(|_| {
         ApiError::invalid_parameter(
             "imageTagMutability",
@@ -114,7 +115,9 @@ fn mutability(text: &str) -> Result<Mutability, ApiError> {
 
 const FILTERS: &str = "imageTagMutabilityExclusionFilters";
 
-fn exclusion_filters(filters: Option<Vec<ExclusionFilter>>) -> Result<Vec<ExclusionFilter>, ApiError> {
+pub(super) fn exclusion_filters(
+    filters: Option<Vec<ExclusionFilter>>,
+) -> Result<Vec<ExclusionFilter>, ApiError> {
     let Some(filters) = filters else { return Ok(Vec::new()) };
     validate::count(FILTERS, filters.len(), 1, 5)?;
     for filter in &filters {
@@ -132,14 +135,14 @@ fn exclusion_filters(filters: Option<Vec<ExclusionFilter>>) -> Result<Vec<Exclus
 }
 
 /// Filters come with the two settings that have exclusions, and with no other.
-fn check_exclusion(contents: &Contents) -> Result<(), ApiError> {
-    let (value, wants) = match contents.mutability {
+pub(super) fn check_exclusion(mutability: Mutability, filters: &[ExclusionFilter]) -> Result<(), ApiError> {
+    let (value, wants) = match mutability {
         Mutability::Mutable => ("MUTABLE", false),
         Mutability::Immutable => ("IMMUTABLE", false),
         Mutability::ImmutableWithExclusion => ("IMMUTABLE_WITH_EXCLUSION", true),
         Mutability::MutableWithExclusion => ("MUTABLE_WITH_EXCLUSION", true),
     };
-    let is = match (wants, contents.exclusion_filters.is_empty()) {
+    let is = match (wants, filters.is_empty()) {
         (true, true) => "can't be null",
         (false, false) => "must be null",
         _ => return Ok(()),
@@ -151,7 +154,11 @@ fn check_exclusion(contents: &Contents) -> Result<(), ApiError> {
 }
 
 /// Without a key, KMS encryption uses the account's own for ECR, which has an id like any other.
-fn encryption(mut wanted: Encryption, region: &str, account: &str) -> Result<Encryption, ApiError> {
+pub(super) fn encryption(
+    mut wanted: Encryption,
+    region: &str,
+    account: &str,
+) -> Result<Encryption, ApiError> {
     match wanted.encryption_type.as_str() {
         "AES256" if wanted.kms_key.is_some() => {
             let text = "KMS key must not be specified when encryption type is AES256";
@@ -172,7 +179,7 @@ fn encryption(mut wanted: Encryption, region: &str, account: &str) -> Result<Enc
     Ok(wanted)
 }
 
-fn resource_tags(tags: Vec<ResourceTag>) -> Result<Vec<ResourceTag>, ApiError> {
+pub(super) fn resource_tags(tags: Vec<ResourceTag>) -> Result<Vec<ResourceTag>, ApiError> {
     let invalid = |text: String| Err(ApiError::new("InvalidTagParameterException", text));
     if tags.len() > 50 {
         return Err(ApiError::new("TooManyTagsException", "The resource can have at most 50 tags"));
@@ -261,12 +268,18 @@ pub(super) async fn list_tags_for_resource(
     call: &Call,
     input: ListTagsForResourceInput,
 ) -> Result<ListTagsForResourceOutput, ApiError> {
-    let resource = validate::required("resourceArn", input.resource_arn)?;
+    let repository = resource(call, input.resource_arn)?;
+    repository.commit().await?;
+    Ok(ListTagsForResourceOutput { tags: repository.read(|contents| contents.resource_tags.clone()) })
+}
+
+/// The repository that an ARN names.
+pub(super) fn resource(call: &Call, arn: Option<String>) -> Result<Arc<Repository>, ApiError> {
+    let resource = validate::required("resourceArn", arn)?;
     let wrong = || ApiError::invalid_parameter("resourceArn", "Invalid ARN");
     let [_, _, "ecr", region, account, path] = resource.splitn(6, ':').collect::<Vec<_>>()[..] else {
         return Err(wrong());
     };
     let name = path.strip_prefix("repository/").filter(|_| region == call.caller.region).ok_or_else(wrong)?;
-    let repository = call.repository(Some(account), Some(name))?;
-    Ok(ListTagsForResourceOutput { tags: repository.read(|contents| contents.resource_tags.clone()) })
+    call.repository(Some(account), Some(name))
 }

@@ -11,7 +11,47 @@ pub(super) fn required<T>(member: &str, value: Option<T>) -> Result<T, ApiError>
     value.ok_or_else(|| ApiError::invalid_parameter(member, "Member must not be null"))
 }
 
-fn pattern(member: &str, pattern: &str) -> ApiError {
+/// One of the values of an enumeration.
+pub(super) fn one_of<'a>(member: &str, value: &'a str, values: &[&str]) -> Result<&'a str, ApiError> {
+    if values.contains(&value) {
+        return Ok(value);
+    }
+    let text = format!("Member must satisfy enum value set: [{}]", values.join(", "));
+    Err(ApiError::invalid_parameter(member, text))
+}
+
+/// A prefix of repositories as cache rules and templates have it: a name that may end in `/`, or `ROOT`.
+pub(super) fn prefix<'a>(
+    member: &str,
+    value: Option<&'a str>,
+    (min, max): (usize, usize),
+) -> Result<&'a str, ApiError> {
+    let value = required(member, value)?;
+    count(member, value.chars().count(), min, max)?;
+    // A name has two characters at least; a prefix need not.
+    let name = format!("x/{}", value.strip_suffix('/').unwrap_or(value));
+    if value == "ROOT" || name.parse::<RepositoryName>().is_ok() {
+        return Ok(value);
+    }
+    Err(pattern(
+        member,
+        r"^([a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*\/?|ROOT)$",
+    ))
+}
+
+/// A text of at most `max` characters.
+pub(super) fn text<'a>(
+    member: &str,
+    value: Option<&'a str>,
+    max: usize,
+) -> Result<Option<&'a str>, ApiError> {
+    if let Some(value) = value {
+        count(member, value.chars().count(), 0, max)?;
+    }
+    Ok(value)
+}
+
+pub(super) fn pattern(member: &str, pattern: &str) -> ApiError {
     ApiError::invalid_parameter(member, format!("must satisfy regular expression '{pattern}'"))
 }
 

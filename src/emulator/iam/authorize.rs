@@ -1,6 +1,7 @@
 //! Asks all policies that have a say, and words the refusal as AWS does.
 
 use super::super::app::App;
+use super::super::ecr;
 use super::super::error::ApiError;
 use super::super::store::{RegistryId, Repository};
 use super::Caller;
@@ -13,15 +14,22 @@ use super::session::Session;
 use crate::base::clock::rfc3339;
 use axum::http::StatusCode;
 
-/// The text of the policy that is set on a repository. Nothing sets one yet.
-fn repository_policy(_repository: &Repository) -> Option<String> {
-    None
+/// The actions that a registry policy of scope V1 has a say about
+/// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html>).
+const SCOPE_V1: [&str; 3] = ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository", "ecr:ReplicateImage"];
+
+/// The text of the policy that is set on a repository.
+fn repository_policy(repository: &Repository) -> Option<String> {
+    repository.read(|contents| contents.control.policy.clone())
 }
 
-/// The text of the policy of a registry, if it has a say about `action`: that of scope V1 is about three actions.
-/// Nothing sets one yet.
-fn registry_policy(_app: &App, _registry: &RegistryId, _action: &str) -> Option<String> {
-    None
+/// The text of the policy of a registry, if it has a say about `action`.
+fn registry_policy(app: &App, registry: &RegistryId, action: &str) -> Option<String> {
+    app.store.registry(registry).read(|settings| {
+        let scope = ecr::account_setting(settings, "REGISTRY_POLICY_SCOPE");
+        let everything = scope.is_some_and(|scope| scope == "V2");
+        settings.policy.clone().filter(|_| everything || SCOPE_V1.contains(&action))
+    })
 }
 
 /// Whether `caller` may make a call of the JSON API.

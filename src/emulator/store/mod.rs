@@ -5,6 +5,7 @@
 //! keys/                                 the issuer's key and the seal's key, mode 0600
 //! blobs/sha256/44/44136f…               layers, configs and manifests, by content
 //! registries/ACCOUNT/REGION/HASH.json   one repository each; HASH is SHA-256 of its name
+//! settings/ACCOUNT/REGION.json          the settings of a registry
 //! uploads/ID                            the bytes of an open upload
 //! temporary/                            files on their way to their place
 //! ```
@@ -18,10 +19,18 @@
 //! uploads by an id that is made here.
 
 mod blobs;
+mod control;
+mod registry;
 mod repository;
 mod upload;
 
 pub(super) use blobs::Blobs;
+pub(super) use control::{
+    CacheRule, Destination, ImageLife, ImageStatus, Lifecycle, Preview, PreviewResult, RegistrySettings,
+    Replica, ReplicaStatus, ReplicationConfiguration, RepositoryControl, RepositoryFilter, Scan, ScanResult,
+    ScanningConfiguration, ScanningRule, SigningConfiguration, Template,
+};
+pub(super) use registry::Registry;
 pub(super) use repository::{
     Contents, Encryption, ExclusionFilter, Image, Layer, Mutability, Repository, ResourceTag,
 };
@@ -33,7 +42,7 @@ use std::collections::BTreeMap;
 use std::fs::TryLockError;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// A registry: an account's, in one region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +60,7 @@ pub(super) struct Store {
     disk: Disk,
     pub(super) blobs: Blobs,
     repositories: RwLock<Repositories>,
+    registries: Mutex<BTreeMap<RegistryId, Arc<Registry>>>,
     /// Held for as long as the store is used; the system lets it go with the process.
     _lock: fs::File,
 }
@@ -113,10 +123,12 @@ impl Store {
         }
         let disk = Disk { root: root.into(), durable };
         let repositories = load(&disk)?;
+        let registries = load_settings(&disk)?;
         Ok(Self {
             blobs: Blobs::new(disk.clone())?,
             disk,
             repositories: RwLock::new(repositories),
+            registries: Mutex::new(registries),
             _lock: lock,
         })
     }
@@ -131,6 +143,38 @@ impl Store {
     pub(super) fn repositories(&self, registry: &RegistryId) -> Vec<Arc<Repository>> {
         let repositories = self.repositories.read().unwrap_or_else(PoisonError::into_inner);
         repositories.get(registry).into_iter().flat_map(BTreeMap::values).cloned().collect()
+    }
+
+    /// All repositories of all registries.
+    pub(super) fn every_repository(&self) -> Vec<Arc<Repository>> {
+        let repositories = self.repositories.read().unwrap_or_else(PoisonError::into_inner);
+        repositories.values().flat_map(BTreeMap::values).cloned().collect()
+    }
+
+    /// The settings of a registry; nothing is on disk until they are changed.
+    pub(super) fn registry(&self, id: &RegistryId) -> Arc<Registry> {
+        let mut registries = self.registries.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Registry::new(self.disk.clone(), id, RegistrySettings::default()));
+        Arc::clone(registries.entry(id.clone()).or_insert_with(new))
+    }
+
+    /// Deletes a repository, if `allowed` still says so of what is in it. It is gone from the disk before its
+    /// name can be given again.
+    pub(super) async fn delete(
+        &self,
+        repository: &Arc<Repository>,
+        allowed: impl FnOnce(&Contents) -> bool + Send,
+    ) -> io::Result<bool> {
+        if !repository.delete(allowed).await? {
+            return Ok(false);
+        }
+        let mut repositories = self.repositories.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(by_name) = repositories.get_mut(repository.registry())
+            && by_name.get(repository.name()).is_some_and(|there| Arc::ptr_eq(there, repository))
+        {
+            by_name.remove(repository.name());
+        }
+        Ok(true)
     }
 
     /// Adds a repository, unless there is one of that name; either way, the one that is there then, and whether
@@ -168,6 +212,25 @@ fn load(disk: &Disk) -> Result<Repositories, StartError> {
         }
     }
     Ok(repositories)
+}
+
+/// Reads the settings of every registry.
+fn load_settings(disk: &Disk) -> Result<BTreeMap<RegistryId, Arc<Registry>>, StartError> {
+    let mut registries = BTreeMap::new();
+    for (account, directory) in children(&disk.root.join("settings"))? {
+        for (file, path) in children(&directory)? {
+            let damaged = |reason: serde_json::Error| StartError::Damaged {
+                path: path.clone(),
+                reason: reason.to_string(),
+            };
+            let settings = serde_json::from_slice(&fs::read(&path)?).map_err(damaged)?;
+            let region = file.trim_end_matches(".json").to_owned();
+            let id = RegistryId { account: account.clone(), region };
+            let registry = Registry::new(disk.clone(), &id, settings);
+            registries.insert(id, Arc::new(registry));
+        }
+    }
+    Ok(registries)
 }
 
 /// Names and paths of what lies in `directory`; nothing if it does not exist.

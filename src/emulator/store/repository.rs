@@ -1,7 +1,7 @@
 //! One repository: its settings, its layers, images and tags, and its open uploads.
 
 use super::super::error::Place;
-use super::{Disk, RegistryId, Upload};
+use super::{Disk, ImageLife, RegistryId, RepositoryControl, Upload};
 use crate::base::{BlobDigest, ManifestDigest, MediaType, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,6 +30,8 @@ pub(in crate::emulator) struct Contents {
     /// Image tags, and the image that each is on.
     #[serde(default)]
     pub(in crate::emulator) tags: BTreeMap<String, ManifestDigest>,
+    #[serde(default)]
+    pub(in crate::emulator) control: RepositoryControl,
 }
 
 impl Contents {
@@ -46,12 +48,45 @@ impl Contents {
             layers: BTreeMap::new(),
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
+            control: RepositoryControl::default(),
         }
     }
 
     /// The tags on an image.
     pub(in crate::emulator) fn tags_of(&self, digest: &ManifestDigest) -> Vec<String> {
         self.tags.iter().filter(|(_, on)| *on == digest).map(|(tag, _)| tag.clone()).collect()
+    }
+
+    /// The tags on every image that has some.
+    pub(in crate::emulator) fn tags_by_image(&self) -> BTreeMap<ManifestDigest, Vec<String>> {
+        let mut tags: BTreeMap<ManifestDigest, Vec<String>> = BTreeMap::new();
+        for (tag, digest) in &self.tags {
+            tags.entry(*digest).or_default().push(tag.clone());
+        }
+        tags
+    }
+
+    /// The indexes that list an image.
+    pub(in crate::emulator) fn listed_by(&self, digest: &ManifestDigest) -> Vec<ManifestDigest> {
+        let listing = self.images.iter().filter(|(_, image)| image.children.contains(digest));
+        listing.map(|(index, _)| *index).collect()
+    }
+
+    /// Takes an image away, with its tags, which it returns. What refers to it as its subject has none any more.
+    pub(in crate::emulator) fn remove_image(
+        &mut self,
+        digest: &ManifestDigest,
+        now: Timestamp,
+    ) -> Vec<String> {
+        let tags = self.tags_of(digest);
+        for tag in &tags {
+            self.tags.remove(tag);
+        }
+        self.images.remove(digest);
+        for image in self.images.values_mut().filter(|image| image.subject.as_ref() == Some(digest)) {
+            image.life.orphaned_at = Some(now);
+        }
+        tags
     }
 }
 
@@ -119,6 +154,8 @@ pub(in crate::emulator) struct Image {
     pub(in crate::emulator) children: Vec<ManifestDigest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::emulator) subject: Option<ManifestDigest>,
+    #[serde(default)]
+    pub(in crate::emulator) life: ImageLife,
 }
 
 /// A repository in use.
@@ -138,6 +175,8 @@ pub(in crate::emulator) struct Repository {
 struct Versioned {
     contents: Contents,
     version: u64,
+    /// It has been deleted; what is changed from then on can't be kept.
+    deleted: bool,
 }
 
 impl Repository {
@@ -159,7 +198,7 @@ impl Repository {
             disk,
             name: contents.name.clone(),
             registry,
-            contents: Mutex::new(Versioned { contents, version }),
+            contents: Mutex::new(Versioned { contents, version, deleted: false }),
             written: Arc::default(),
             uploads: Mutex::default(),
         }
@@ -202,6 +241,9 @@ impl Repository {
         if *written >= wanted {
             return Ok(());
         }
+        if self.lock().deleted {
+            return Err(io::Error::other("the repository was deleted by another call at the same time"));
+        }
         let repository = Arc::clone(self);
         // The guard goes along: if the caller is gone before the write is done, the next write still waits for it.
         let write = move || {
@@ -214,6 +256,42 @@ impl Repository {
             io::Result::Ok(())
         };
         tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?
+    }
+
+    /// Whether it has been deleted.
+    pub(in crate::emulator) fn is_deleted(&self) -> bool {
+        self.lock().deleted
+    }
+
+    /// Deletes it from the disk, with its open uploads, if `allowed` says so of what is in it.
+    pub(super) async fn delete(
+        self: &Arc<Self>,
+        allowed: impl FnOnce(&Contents) -> bool + Send,
+    ) -> io::Result<bool> {
+        let mut written = Arc::clone(&self.written).lock_owned().await;
+        let version = {
+            let mut versioned = self.lock();
+            if versioned.deleted || !allowed(&versioned.contents) {
+                return Ok(false);
+            }
+            versioned.deleted = true;
+            versioned.version
+        };
+        *written = version;
+        let repository = Arc::clone(self);
+        let remove = move || {
+            for (id, _) in repository.open_uploads() {
+                repository.close_upload(&id)?;
+            }
+            if fs_err::exists(&repository.path)? {
+                fs_err::remove_file(&repository.path)?;
+                repository.disk.sync_directory(repository.path.parent().unwrap_or(&repository.disk.root))?;
+            }
+            drop(written);
+            io::Result::Ok(())
+        };
+        tokio::task::spawn_blocking(remove).await.map_err(io::Error::other)??;
+        Ok(true)
     }
 
     fn uploads_lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Upload>>> {

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::time::Instant;
 
-mod clock;
+mod control;
+mod control_plane;
 mod faults;
 mod iam;
 mod identity;

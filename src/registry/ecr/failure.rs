@@ -51,16 +51,16 @@ pub(super) fn is_ambiguous<E>(error: &SdkError<E, HttpResponse>) -> bool {
 pub(super) fn explain<E>(
     operation: &'static str,
     resource: String,
-    error: SdkError<E, HttpResponse>,
+    error: &SdkError<E, HttpResponse>,
 ) -> RegistryError
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    if let Some(error) = AuthError::inside(&error) {
+    if let Some(error) = AuthError::inside(error) {
         return RegistryError::Auth(error);
     }
     let Some(service) = error.as_service_error() else {
-        return RegistryError::Exhausted { operation, resource, why: causes(&error) };
+        return RegistryError::Exhausted { operation, resource, why: causes(error) };
     };
     let status = error.raw_response().map_or(0, |response| response.status().as_u16());
     let code = service.code().map_or_else(|| format!("HTTP status {status}"), str::to_owned);

@@ -25,7 +25,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 /// Memory that parts may take in all, in bytes of their requests.
-const PART_MEMORY: u64 = 80 * 1024 * 1024;
+const PART_MEMORY: u64 = 64 * 1024 * 1024;
 /// The unit of the semaphore that counts that memory.
 const MEMORY_UNIT: u64 = 1024;
 /// ECR takes 10 `PutImage` a second for an account and region; half of that leaves room for others
@@ -33,6 +33,8 @@ const MEMORY_UNIT: u64 = 1024;
 const PUT_IMAGE_PACE: Duration = Duration::from_millis(200);
 /// Digests a call, by the API's model.
 const DIGESTS_A_CALL: usize = 100;
+/// Images that are listed, the most for one call.
+const LISTED: i32 = 1000;
 /// Images a call, by the API's model.
 const IMAGES_A_CALL: usize = 100;
 
@@ -77,12 +79,12 @@ impl Ecr {
         &self,
         operation: &'static str,
         repository: &RepositoryName,
-        error: SdkError<E, HttpResponse>,
+        error: &SdkError<E, HttpResponse>,
     ) -> RegistryError
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        if failure::code(&error) == Some("RepositoryNotFoundException") {
+        if failure::code(error) == Some("RepositoryNotFoundException") {
             return RegistryError::RepositoryNotFound {
                 repository: repository.clone(),
                 registry: self.host.clone(),
@@ -106,7 +108,7 @@ impl Ecr {
         repository: &RepositoryName,
         manifest: &StoredManifest,
         tag: Option<&Tag>,
-        error: SdkError<PutImageError, HttpResponse>,
+        error: &SdkError<PutImageError, HttpResponse>,
     ) -> Result<Put, RegistryError> {
         let pushed = manifest.digest();
         let Some(tag) = tag else { return Ok(Put::Unchanged) };
@@ -185,7 +187,7 @@ impl Registry for Ecr {
                 .set_layer_digests(Some(digests.iter().map(ToString::to_string).collect()))
                 .send()
                 .await
-                .map_err(|error| self.explain("BatchCheckLayerAvailability", repository, error))?;
+                .map_err(|error| self.explain("BatchCheckLayerAvailability", repository, &error))?;
             // A layer that is not there comes as UNAVAILABLE or as a failure; both mean that it must be sent.
             for layer in answer.layers() {
                 if layer.layer_availability() == Some(&LayerAvailability::Available)
@@ -229,7 +231,7 @@ impl Registry for Ecr {
                 .set_accepted_media_types(Some(MediaType::MANIFESTS.map(|kind| kind.to_string()).to_vec()))
                 .send()
                 .await
-                .map_err(|error| self.explain("BatchGetImage", repository, error))?;
+                .map_err(|error| self.explain("BatchGetImage", repository, &error))?;
             for failure in answer.failures() {
                 if failure.failure_code() != Some(&ImageFailureCode::ImageNotFound) {
                     return Err(RegistryError::Refused {
@@ -247,6 +249,29 @@ impl Registry for Ecr {
             }
         }
         Ok(found)
+    }
+
+    async fn newest(&self, repository: &RepositoryName) -> Result<Option<ManifestDigest>, RegistryError> {
+        // ECR lists in no order. One page of a thousand is cheap, and in a repository with more images any recent
+        // one will do: a cache need not be the best one.
+        let answer = self
+            .client
+            .describe_images()
+            .set_registry_id(self.registry_id.clone())
+            .repository_name(repository.as_str())
+            .max_results(LISTED)
+            .send()
+            .await;
+        let answer = match answer.map_err(|error| self.explain("DescribeImages", repository, &error)) {
+            Ok(answer) => answer,
+            Err(RegistryError::Denied { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let newest = answer
+            .image_details()
+            .iter()
+            .max_by_key(|image| image.image_pushed_at().map(|time| (time.secs(), time.subsec_nanos())));
+        Ok(newest.and_then(|image| image.image_digest()?.parse().ok()))
     }
 
     async fn put_manifest(
@@ -275,8 +300,8 @@ impl Registry for Ecr {
             Some(
                 PutImageError::ImageAlreadyExistsException(_)
                 | PutImageError::ImageTagAlreadyExistsException(_),
-            ) => self.settle(repository, manifest, tag, error).await,
-            _ => Err(self.explain("PutImage", repository, error)),
+            ) => self.settle(repository, manifest, tag, &error).await,
+            _ => Err(self.explain("PutImage", repository, &error)),
         }
     }
 
@@ -304,7 +329,7 @@ impl Registry for Ecr {
                 .layer_digest(digest.to_string())
                 .send()
                 .await
-                .map_err(|error| self.explain("GetDownloadUrlForLayer", repository, error))?
+                .map_err(|error| self.explain("GetDownloadUrlForLayer", repository, &error))?
                 .download_url
                 .unwrap_or_default();
             // No credentials go along: the address carries its own, and S3 refuses two.

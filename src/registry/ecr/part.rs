@@ -155,7 +155,9 @@ mod tests {
 
     fn part(first: u64, pieces: &[&[u8]]) -> Part {
         let mut part = PartWriter::new(first, 100, None);
-        pieces.iter().for_each(|piece| part.push(piece));
+        for piece in pieces {
+            part.push(piece);
+        }
         part.finish(&upload())
     }
 

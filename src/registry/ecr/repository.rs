@@ -41,7 +41,7 @@ impl Ecr {
             .await;
         let error = match found {
             Ok(_) => return Ok(false),
-            Err(error) => self.explain("DescribeRepositories", repository, error),
+            Err(error) => self.explain("DescribeRepositories", repository, &error),
         };
         if !matches!(error, RegistryError::RepositoryNotFound { .. }) {
             return Err(error);
@@ -91,7 +91,7 @@ impl Ecr {
             // Someone else was faster, or an earlier answer of this very call was lost.
             return match error.as_service_error() {
                 Some(CreateRepositoryError::RepositoryAlreadyExistsException(_)) => Ok(false),
-                _ => Err(self.explain("CreateRepository", repository, error)),
+                _ => Err(self.explain("CreateRepository", repository, &error)),
             };
         }
         if let Some(policy) = lifecycle {
@@ -102,7 +102,7 @@ impl Ecr {
                 .lifecycle_policy_text(policy)
                 .send()
                 .await
-                .map_err(|error| self.explain("PutLifecyclePolicy", repository, error))?;
+                .map_err(|error| self.explain("PutLifecyclePolicy", repository, &error))?;
         }
         Ok(true)
     }

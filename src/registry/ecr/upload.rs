@@ -93,7 +93,7 @@ impl Ecr {
         let upload = self.initiate(repository).await?;
         let (sender, mut receiver) = mpsc::channel(1);
         let fill = self.fill(&mut layer, &upload, sender);
-        let send = async {
+        let deliver = async {
             let mut sent = 0;
             while let Some(part) = receiver.recv().await {
                 self.send_part(&upload, &part).await?;
@@ -103,7 +103,7 @@ impl Ecr {
             Ok::<_, Broken>(sent)
         };
         // If either fails, the other is dropped, and with it the thread that makes the bytes stops.
-        let (made, sent) = futures::try_join!(fill.map_err(Broken::For), send)?;
+        let (made, sent) = futures::try_join!(fill.map_err(Broken::For), deliver)?;
         self.complete(&upload, made.digest).await?;
         Ok(Uploaded { made, sent })
     }
@@ -158,7 +158,7 @@ impl Ecr {
             .repository_name(repository.as_str())
             .send()
             .await
-            .map_err(|error| self.explain("InitiateLayerUpload", repository, error))?;
+            .map_err(|error| self.explain("InitiateLayerUpload", repository, &error))?;
         let nonsense = |what: &str| RegistryError::Nonsense {
             operation: "InitiateLayerUpload",
             resource: repository.to_string(),
@@ -239,10 +239,7 @@ impl Ecr {
             .config_override(aws_sdk_ecr::config::Builder::new().retry_classifier(AskBeforeResending))
             .send()
             .await;
-        let error = match answer {
-            Ok(_) => return Stored::Yes,
-            Err(error) => error,
-        };
+        let Err(error) = answer else { return Stored::Yes };
         if let Some(UploadLayerPartError::InvalidLayerPartException(wrong)) = error.as_service_error() {
             return Stored::UpTo(wrong.last_valid_byte_received);
         }
@@ -250,7 +247,7 @@ impl Ecr {
             return Stored::Vanished;
         }
         let ambiguous = is_ambiguous(&error);
-        let error = explain("UploadLayerPart", upload.repository.to_string(), error);
+        let error = explain("UploadLayerPart", upload.repository.to_string(), &error);
         if ambiguous && !matches!(error, RegistryError::Auth(_)) {
             Stored::Unknown(error)
         } else {
@@ -280,7 +277,7 @@ impl Ecr {
                     Err(Broken::Vanished)
                 }
             }
-            _ => Err(self.explain("CompleteLayerUpload", &upload.repository, error).into()),
+            _ => Err(self.explain("CompleteLayerUpload", &upload.repository, &error).into()),
         }
     }
 }
