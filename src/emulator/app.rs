@@ -45,6 +45,9 @@ pub(super) struct App {
     pub(super) iam: Directory,
     /// Where the job finds its token.
     pub(super) token_file: PathBuf,
+    /// What its session is called. The AWS CLI keeps credentials on disk by role and session; with a name of its own,
+    /// no emulator gets those of another.
+    pub(super) session_name: String,
     pub(super) store: Store,
     pub(super) faults: Faults,
     pub(super) log: Log,

@@ -74,6 +74,8 @@ use tokio::task::JoinHandle;
 
 /// What Python's SDK and the AWS CLI 1 read in place of `AWS_REGION`.
 const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
+/// What SDKs call the session of a web identity.
+const AWS_ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
 
 const DEFAULT_PART_SIZE: u64 = 10_485_760;
 
@@ -194,6 +196,7 @@ impl Emulator {
             issuer,
             iam,
             token_file: root.join("web-identity-token"),
+            session_name: format!("emulator-{}", seal::random_identifier(8).to_lowercase()),
             store,
             faults: Faults::new(settings.faults),
             log: log::Log::default(),
@@ -247,6 +250,7 @@ impl Emulator {
             (env::ACTIONS_ID_TOKEN_REQUEST_TOKEN, self.app.issuer.request_token.expose().to_owned()),
             (env::AWS_ROLE_ARN, role.clone()),
             (env::AWS_WEB_IDENTITY_TOKEN_FILE, self.app.token_file.display().to_string()),
+            (AWS_ROLE_SESSION_NAME, self.app.session_name.clone()),
             (env::CONSIGN_ROLE_TO_ASSUME, role),
             (env::CONSIGN_REGISTRY_ENDPOINT, origin),
         ];

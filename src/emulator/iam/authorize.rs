@@ -4,16 +4,15 @@ use super::super::app::App;
 use super::super::ecr;
 use super::super::error::ApiError;
 use super::super::store::{RegistryId, Repository};
+use super::Caller;
 use super::context::Context;
 use super::decide::{decide, decide_trust};
 use super::demand::{self, Demand, Service};
 use super::directory::Role;
 use super::document::{Attached, Document, Finding, Principal, Question};
 use super::session::Session;
-use super::{Caller, RegistryToken};
 use crate::base::clock::rfc3339;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 
 /// The actions that a registry policy of scope V1 has a say about
 /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html>).
@@ -48,45 +47,19 @@ pub(in crate::emulator) fn ask(
     Ok(())
 }
 
-/// Whether the owner of `token` may make a request to `/v2/`.
-pub(in crate::emulator) fn ask_registry(
-    app: &App,
-    token: &RegistryToken,
-    parts: &Parts,
-) -> Result<(), ApiError> {
-    let (actions, repository) = demand::of_registry(parts);
-    let registry = RegistryId { account: token.account.clone(), region: token.region.clone() };
-    for action in actions {
-        ask_for(app, &token.session, &registry, action, repository.unwrap_or("*"))?;
-    }
-    Ok(())
-}
-
-/// Whether the owner of `token` may make a request to `/v2/` of ECR Public that writes to the repository `name`.
-pub(in crate::emulator) fn ask_public(
-    app: &App,
-    token: &RegistryToken,
-    registry: &RegistryId,
-    parts: &Parts,
-    name: &str,
-) -> Result<(), ApiError> {
-    for action in demand::of_registry(parts).0 {
-        let demand = Demand::on_repository(Service::EcrPublic, action, registry, name);
-        check(app, &token.session, &registry.region, demand)?;
-    }
-    Ok(())
-}
-
-/// Whether `session` may do the ECR action `action` (without its `ecr:`) on a repository.
+/// Whether `session` may do all of `actions` (without their `ecr:`) on a repository.
 pub(in crate::emulator) fn ask_for(
     app: &App,
     session: &Session,
+    service: Service,
     registry: &RegistryId,
-    action: &str,
+    actions: &[&str],
     repository: &str,
 ) -> Result<(), ApiError> {
-    let demand = Demand::on_repository(Service::Ecr, action, registry, repository);
-    check(app, session, &registry.region, demand)
+    actions.iter().try_for_each(|action| {
+        let demand = Demand::on_repository(service, action, registry, repository);
+        check(app, session, &registry.region, demand)
+    })
 }
 
 fn check(app: &App, session: &Session, region: &str, demand: Demand) -> Result<(), ApiError> {

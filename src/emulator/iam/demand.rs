@@ -178,9 +178,11 @@ impl Members {
 }
 
 /// The actions of ECR that a request to `/v2/` is, and the repository that it is about; without one, it is about
-/// all of them.
-pub(super) fn of_registry(parts: &Parts) -> (Vec<&'static str>, Option<&str>) {
-    let path = parts.uri.path();
+/// all of them. `path` is the request's as the registry reads it.
+pub(in crate::emulator) fn of_registry<'p>(
+    parts: &Parts,
+    path: &'p str,
+) -> (Vec<&'static str>, Option<&'p str>) {
     let rest = path.strip_prefix("/v2/").unwrap_or_default();
     if rest.is_empty() {
         return (Vec::new(), None);
@@ -294,7 +296,7 @@ mod tests {
             let (method, uri) = line.split_once(' ').unwrap();
             let request = axum::http::Request::builder().method(method).uri(uri).body(()).unwrap();
             let (parts, ()) = request.into_parts();
-            let (actions, repository) = of_registry(&parts);
+            let (actions, repository) = of_registry(&parts, parts.uri.path());
             format!("{} {}", actions.join("+"), repository.unwrap_or("-"))
         };
         let table = [

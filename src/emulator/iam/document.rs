@@ -3,6 +3,7 @@
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>. An element that is
 //! not known does not parse: a policy must not mean less than it says.
 
+use super::super::glob;
 use super::condition::Conditions;
 use super::context::Context;
 use super::pattern::Pattern;
@@ -268,10 +269,7 @@ impl Statement {
         let fill = |text: &String| Pattern::fill(text, variables, question.context);
         let action = question.action.to_lowercase();
         let acts = |actions: &OneOrMany| {
-            actions.all().iter().any(|text| {
-                Pattern::fill(&text.to_lowercase(), false, question.context)
-                    .is_some_and(|pattern| pattern.matches(&action))
-            })
+            actions.all().iter().any(|text| glob::matches_like(&text.to_lowercase(), &action))
         };
         let lies = |resources: &OneOrMany| {
             resources.all().iter().filter_map(fill).any(|pattern| pattern.matches(question.resource))

@@ -21,9 +21,9 @@ mod managed;
 mod pattern;
 mod session;
 
-pub(super) use authorize::{Assumption, ask, ask_public, ask_registry};
+pub(super) use authorize::{Assumption, ask, ask_for};
 pub(super) use context::Context;
-pub(super) use demand::Service;
+pub(super) use demand::{Service, of_registry as registry_actions};
 pub(super) use directory::{Directory, Own, Provider};
 pub(super) use document::{Attached, Document};
 pub(super) use session::{Bounds, Opening, Session};

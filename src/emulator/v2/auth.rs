@@ -77,11 +77,13 @@ impl<'a> Spot<'a> {
         }
     }
 
-    /// Lets the visitor in, to the registry that the repository is in.
+    /// Lets the visitor in, to the registry that the repository is in. `path` is the one that is served: a path has
+    /// more than one spelling.
     pub(super) fn admit(
         &self,
         app: &App,
         parts: &Parts,
+        path: &str,
         reads: bool,
         revoke: bool,
     ) -> Result<(Visitor, RegistryId), Refusal> {
@@ -91,7 +93,9 @@ impl<'a> Spot<'a> {
                 Shown::Token(token) if name.is_empty() || token.region != RegistryId::PUBLIC => {
                     let registry =
                         RegistryId { account: token.account.clone(), region: token.region.clone() };
-                    iam::ask_registry(app, &token, parts)?;
+                    let (actions, repository) = iam::registry_actions(parts, path);
+                    let repository = repository.unwrap_or("*");
+                    iam::ask_for(app, &token.session, iam::Service::Ecr, &registry, &actions, repository)?;
                     Ok((Visitor::Known, registry))
                 }
                 _ => Err(Refusal::unauthorized(Challenge::Basic)),
@@ -101,7 +105,9 @@ impl<'a> Spot<'a> {
                 match shown(app, parts, Challenge::Bearer, revoke)? {
                     Shown::Token(token) if token.region == RegistryId::PUBLIC => {
                         if !reads && token.account == *account {
-                            iam::ask_public(app, &token, &registry, parts, name)?;
+                            let (actions, _) = iam::registry_actions(parts, path);
+                            let service = iam::Service::EcrPublic;
+                            iam::ask_for(app, &token.session, service, &registry, &actions, name)?;
                         }
                         if reads || token.account == *account {
                             return Ok((Visitor::Known, registry));

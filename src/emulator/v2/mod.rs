@@ -194,7 +194,7 @@ async fn answer(
     let target = Target::of(&path);
     let reads = matches!(parts.method, Method::GET | Method::HEAD);
     let spot = auth::Spot::of(app, parts, target.repository());
-    let (visitor, registry) = spot.admit(app, parts, reads, revoke)?;
+    let (visitor, registry) = spot.admit(app, parts, &path, reads, revoke)?;
     if let (Some(rates), Some(operation)) = (&app.rates, target.operation(&parts.method)) {
         let payer = match visitor {
             Visitor::Anonymous => Payer::Anonymous,
