@@ -3,6 +3,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
 
+use crate::emulator::Quirk;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -340,7 +341,7 @@ pub(super) struct Existing {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = EMULATOR_EXAMPLES)]
+#[command(after_help = emulator_help())]
 pub(super) struct Emulator {
     /// Address to serve on; port 0 is any free one
     #[arg(long, env = "CONSIGN_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:0")]
@@ -384,6 +385,12 @@ pub(super) struct Emulator {
     /// Command to run against it; its exit code becomes this one's
     #[arg(last = true, value_name = "COMMAND")]
     pub(super) command: Vec<std::ffi::OsString>,
+}
+
+/// Examples, and what `--quirk` takes.
+fn emulator_help() -> String {
+    let quirks = Quirk::ALL.iter().map(|(name, values)| format!("  {name:20} {}\n", values.join(" | ")));
+    format!("{EMULATOR_EXAMPLES}\n\nQuirks, the likelier value first:\n{}", quirks.collect::<String>())
 }
 
 const EMULATOR_EXAMPLES: &str = "\

@@ -6,7 +6,7 @@ use super::error::{CliError, Fail, bad_option};
 use super::settings::list;
 use crate::base::clock::SystemClock;
 use crate::base::{Event, Failure, Kind};
-use crate::emulator::{Emulator, Fault, Quirks, Settings, StartError};
+use crate::emulator::{Emulator, Fault, Quirk, Quirks, Settings, StartError};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
@@ -19,10 +19,28 @@ impl Failure for StartError {
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<ExitCode, Fail> {
-    let Args { listen, state, account, region, registry_host, part_size, faults, request_log, command } =
-        args;
+    let Args {
+        listen,
+        state,
+        account,
+        region,
+        registry_host,
+        part_size,
+        faults,
+        quirks,
+        enforce_rates,
+        strict_oci,
+        iam,
+        findings,
+        request_log,
+        command,
+    } = args;
+    let faults = list(context, "faults", faults);
     let parsed = faults.iter().map(|text| text.parse::<Fault>());
     let faults = parsed.collect::<Result<_, _>>().map_err(|error| bad_option("--fault", error))?;
+    let quirks = list(context, "quirks", quirks);
+    let parsed = quirks.iter().map(|text| text.parse::<Quirk>());
+    let quirks = parsed.collect::<Result<Quirks, _>>().map_err(|error| bad_option("--quirk", error))?;
     let settings = Settings {
         listen,
         state,
@@ -31,7 +49,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<ExitCode, Fail>
         registry_host,
         part_size,
         faults,
-        quirks: readings,
+        quirks,
         enforce_rates,
         strict_oci,
         iam,
