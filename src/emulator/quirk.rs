@@ -27,6 +27,7 @@
 //! | `missing-subject` | `accept` `refuse` | whether a manifest may refer to a subject that is not there |
 //! | `tag-length` | `128` `300` | the longest tag: OCI's limit or the API model's |
 //! | `max-layers` | `none` `127` | whether an image may have any number of layers |
+//! | `json-create-on-push` | `on` `off` | whether templates make repositories for pushes by the API too |
 //! | `error-type-header` | `absent` `sent` | whether JSON errors carry `x-amzn-ErrorType` |
 //! | `retry-after` | `absent` `sent` | whether a throttled answer on `/v2/` says when to come back |
 //! | `token-rate` | `500` `20` | calls of `GetAuthorizationToken` per second, with enforced rates |
@@ -223,6 +224,10 @@ quirks! {
     "max-layers" max_layers MaxLayers: "How many layers an image may have." {
         "none" None: "Any number.",
         "127" Docker: "127, as Docker has it.",
+    }
+    "json-create-on-push" json_create_on_push JsonCreateOnPush: "Whether templates make repositories for pushes by the API too." {
+        "on" On: "They do.",
+        "off" Off: "They do so on `/v2/` only.",
     }
     "error-type-header" error_type_header ErrorTypeHeader: "Whether JSON errors carry `x-amzn-ErrorType`." {
         "absent" Absent: "They do not.",

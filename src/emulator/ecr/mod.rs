@@ -43,6 +43,7 @@ use super::app::App;
 use super::error::{ApiError, Place};
 use super::iam::Caller;
 use super::log::PartRecord;
+use super::quirk::JsonCreateOnPush;
 use super::store::{RegistryId, Repository};
 use crate::base::Timestamp;
 use axum::body::Bytes;
@@ -202,7 +203,8 @@ impl Call {
     ) -> Result<Arc<Repository>, ApiError> {
         let id = self.registry(registry)?;
         let legal = validate::repository_name("repositoryName", name)?;
-        if id.account == self.caller.session.account {
+        let makes = self.app.quirks.json_create_on_push == JsonCreateOnPush::On;
+        if makes && id.account == self.caller.session.account {
             repository_for_push(&self.app, &id, legal).await?;
         }
         self.repository(registry, name)

@@ -115,8 +115,9 @@ async fn a_public_repository_from_making_to_deleting() {
     bench.public("DeleteRepository", json!({ "repositoryName": "tools/app", "force": true })).await.unwrap();
     assert_eq!(bench.public_code("DescribeImages", name).await, "RepositoryNotFoundException");
 
+    let other = json!({ "registryId": "nosuchalias", "repositoryName": "tools/app" });
+    assert_eq!(bench.public_code("InitiateLayerUpload", other).await, "RegistryNotFoundException");
     let other = json!({ "registryId": "999999999999", "repositoryName": "tools/app" });
-    // IAM is asked first, and another account's registry has no policy that lets us in.
     assert_eq!(bench.public_code("InitiateLayerUpload", other).await, "AccessDeniedException");
     for operation in ["BatchGetImage", "ListImages", "GetDownloadUrlForLayer", "PutLifecyclePolicy"] {
         assert_eq!(bench.public_code(operation, json!({})).await, "UnknownOperationException");

@@ -24,11 +24,11 @@ const ANONYMOUS_SECONDS: i64 = 12 * 3600;
 const PUBLIC_HOSTS: [&str; 2] = ["public.ecr.aws", "ecr-public.aws.com"];
 
 /// Who comes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) enum Visitor {
     Anonymous,
     /// Somebody with a token.
-    Known,
+    Known(Box<RegistryToken>),
 }
 
 /// What the `Authorization` header shows.
@@ -36,7 +36,7 @@ enum Shown {
     Nothing,
     /// A token of nobody in particular, or an empty name and password.
     Anonymous,
-    Token(RegistryToken),
+    Token(Box<RegistryToken>),
 }
 
 /// The repository that a path is about.
@@ -96,7 +96,7 @@ impl<'a> Spot<'a> {
                     let (actions, repository) = iam::registry_actions(parts, path);
                     let repository = repository.unwrap_or("*");
                     iam::ask_for(app, &token.session, iam::Service::Ecr, &registry, &actions, repository)?;
-                    Ok((Visitor::Known, registry))
+                    Ok((Visitor::Known(token), registry))
                 }
                 _ => Err(Refusal::unauthorized(Challenge::Basic)),
             },
@@ -110,7 +110,7 @@ impl<'a> Spot<'a> {
                             iam::ask_for(app, &token.session, service, &registry, &actions, name)?;
                         }
                         if reads || token.account == *account {
-                            return Ok((Visitor::Known, registry));
+                            return Ok((Visitor::Known(token), registry));
                         }
                         Err(denied(&format!("Account {} may not push here", token.account)))
                     }
@@ -122,7 +122,7 @@ impl<'a> Spot<'a> {
             Self::Nowhere { .. } => match shown(app, parts, Challenge::Bearer, revoke)? {
                 Shown::Token(token) => {
                     let registry = RegistryId::public(&token.account);
-                    Ok((Visitor::Known, registry))
+                    Ok((Visitor::Known(token), registry))
                 }
                 Shown::Anonymous => Ok((Visitor::Anonymous, RegistryId::public("000000000000"))),
                 Shown::Nothing => Err(Refusal::unauthorized(Challenge::Bearer)),
@@ -157,15 +157,17 @@ fn shown(app: &App, parts: &Parts, challenge: Challenge, revoke: bool) -> Result
         return Ok(Shown::Anonymous);
     }
     let password = decoded.strip_prefix("AWS:").ok_or_else(unknown)?;
-    app.gate.password(password, now, revoke).map(Shown::Token).map_err(|flaw| match flaw {
-        PasswordFlaw::Unknown => unknown(),
-        PasswordFlaw::Expired => {
-            let status = match app.quirks.expired_token {
-                ExpiredToken::Forbidden => StatusCode::FORBIDDEN,
-                ExpiredToken::Unauthorized => StatusCode::UNAUTHORIZED,
-            };
-            let message = "Your authorization token has expired. Reauthenticate and try again.";
-            Refusal::new(status, "DENIED", message)
+    app.gate.password(password, now, revoke).map(|token| Shown::Token(Box::new(token))).map_err(|flaw| {
+        match flaw {
+            PasswordFlaw::Unknown => unknown(),
+            PasswordFlaw::Expired => {
+                let status = match app.quirks.expired_token {
+                    ExpiredToken::Forbidden => StatusCode::FORBIDDEN,
+                    ExpiredToken::Unauthorized => StatusCode::UNAUTHORIZED,
+                };
+                let message = "Your authorization token has expired. Reauthenticate and try again.";
+                Refusal::new(status, "DENIED", message)
+            }
         }
     })
 }

@@ -196,9 +196,9 @@ async fn answer(
     let spot = auth::Spot::of(app, parts, target.repository());
     let (visitor, registry) = spot.admit(app, parts, &path, reads, revoke)?;
     if let (Some(rates), Some(operation)) = (&app.rates, target.operation(&parts.method)) {
-        let payer = match visitor {
+        let payer = match &visitor {
             Visitor::Anonymous => Payer::Anonymous,
-            Visitor::Known => {
+            Visitor::Known(_) => {
                 Payer::Registry { account: registry.account.clone(), region: registry.region.clone() }
             }
         };

@@ -8,10 +8,12 @@ use super::super::app::App;
 use super::super::body::Incoming;
 use super::super::ecr::{complete_layer, is_layer_referenced};
 use super::super::error::ApiError;
+use super::super::iam;
 use super::super::log::PartRecord;
 use super::super::quirk::{ChunkCeiling, ChunkMinLength, FreshLastByte, SinglePost, StaleRange};
 use super::super::quirk::{UploadDelete, UploadStatus};
 use super::super::store::{AppendError, Layer, Limits, Upload};
+use super::auth::Visitor;
 use super::refusal::Refusal;
 use super::{Answer, Visit, base, empty, query, response};
 use crate::base::BlobDigest;
@@ -89,7 +91,7 @@ impl Visit<'_> {
     }
 
     /// Gives the repository a blob of another one in the same registry: if the account has switched that on, both
-    /// are encrypted with the same key, and an image there uses it. The sender may read it there, as it may here.
+    /// are encrypted with the same key, an image there uses it, and the sender may read it there.
     fn mount(&self, digest: &str, from: &str) -> Option<BlobDigest> {
         let registry = self.repository.registry();
         let name =
@@ -97,6 +99,11 @@ impl Visit<'_> {
         let digest: BlobDigest = digest.parse().ok()?;
         if !self.app.strict_oci && !self.app.mounts_blobs(registry) {
             return None;
+        }
+        let Visitor::Known(token) = &self.visitor else { return None };
+        if !registry.is_public() {
+            let reads = ["GetDownloadUrlForLayer"];
+            iam::ask_for(self.app, &token.session, iam::Service::Ecr, registry, &reads, name).ok()?;
         }
         let source = self.app.store.repository(registry, name)?;
         let (encryption, layer) = source.read(|contents| {

@@ -87,7 +87,7 @@ if [[ -z $PYTHON ]]; then
   PYTHON=$WORK/venv/bin/python
 fi
 
-"$binary" emulator --state "$WORK/state" --blob-mounting >"$WORK/env" 2>"$WORK/emulator.log" &
+"$binary" emulator --state "$WORK/state" >"$WORK/env" 2>"$WORK/emulator.log" &
 emulator=$!
 pids+=("$emulator")
 for ((count = 0; count < 100; count++)); do
@@ -106,6 +106,7 @@ import base64, boto3
 ecr, public = boto3.client("ecr"), boto3.client("ecr-public")
 for name in ("from/docker", "from/podman", "from/skopeo", "from/all", "other/copy"):
     ecr.create_repository(repositoryName=name)
+ecr.put_account_setting(name="BLOB_MOUNTING", value="ENABLED")
 ecr.create_repository(repositoryName="strict", imageTagMutability="IMMUTABLE")
 public.create_repository(repositoryName="tools/app")
 private = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]

@@ -152,7 +152,7 @@ with check("layers and images"):
     nothing = "00000000-0000-0000-0000-000000000000"
     same(code(ecr.upload_layer_part, uploadId=nothing, **part), "UploadNotFoundException")
     same(code(ecr.initiate_layer_upload, repositoryName="no/such"), "RepositoryNotFoundException")
-    other = {"registryId": "999999999999", "repositoryName": NAME}
+    other = {"registryId": "nosuchalias", "repositoryName": NAME}
     same(code(ecr.initiate_layer_upload, **other), "RegistryNotFoundException")
     text = manifest(CONFIG, LAYER)
     image = ecr.put_image(repositoryName=NAME, imageManifest=text, imageTag="1")["image"]

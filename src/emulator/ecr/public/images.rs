@@ -1,9 +1,8 @@
-//! Images as ECR Public describes them, their tags, and how they go.
+//! Images as ECR Public describes them, and their tags.
 
 use super::super::super::error::ApiError;
 use super::super::super::store::{Image, Repository};
 use super::super::images::named;
-use super::super::remove_image;
 use super::super::{Call, ImageId, Paging, epoch, paging, validate};
 use crate::base::ManifestDigest;
 use serde::{Deserialize, Serialize};
@@ -136,47 +135,4 @@ pub(super) async fn describe_image_tags(call: &Call, input: TagsInput) -> Result
     let (image_tag_details, next_token) =
         paging.page(all, |tag| tag.image_tag.clone(), input.max_results, input.next_token.as_deref())?;
     Ok(TagsOutput { image_tag_details, next_token })
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct DeleteInput {
-    registry_id: Option<String>,
-    repository_name: Option<String>,
-    image_ids: Option<Vec<ImageId>>,
-}
-
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct DeleteOutput {
-    image_ids: Vec<ImageId>,
-    failures: Vec<DeleteFailure>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DeleteFailure {
-    image_id: ImageId,
-    failure_code: &'static str,
-    failure_reason: String,
-}
-
-pub(super) async fn batch_delete_image(call: &Call, input: DeleteInput) -> Result<DeleteOutput, ApiError> {
-    let repository = call.repository(input.registry_id.as_deref(), input.repository_name.as_deref())?;
-    let ids = validate::required("imageIds", input.image_ids)?;
-    validate::count("imageIds", ids.len(), 1, 100)?;
-    let mut output = DeleteOutput::default();
-    let now = call.now();
-    repository.change(|contents| {
-        for image_id in ids {
-            match remove_image(contents, &image_id, now) {
-                Ok(removed) => output.image_ids.extend(removed),
-                Err((failure_code, failure_reason)) => {
-                    output.failures.push(DeleteFailure { image_id, failure_code, failure_reason });
-                }
-            }
-        }
-    });
-    repository.commit().await?;
-    Ok(output)
 }

@@ -14,7 +14,7 @@ mod repositories;
 use super::super::app::App;
 use super::super::error::ApiError;
 use super::super::store::RegistryId;
-use super::{Call, decode, encode, layers, put_image};
+use super::{Call, decode, deletion, encode, layers, put_image};
 use crate::base::BlobDigest;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ const REGION: &str = "us-east-1";
 
 operations! {
     "BatchCheckLayerAvailability" => layers::batch_check_layer_availability,
-    "BatchDeleteImage" => images::batch_delete_image,
+    "BatchDeleteImage" => deletion::batch_delete_image,
     "CompleteLayerUpload" => layers::complete_layer_upload,
     "CreateRepository" => repositories::create_repository,
     "DeleteRepository" => repositories::delete_repository,
@@ -136,6 +136,12 @@ fn arn(account: &str, name: &str) -> String {
 pub(super) fn registry(call: &Call, id: Option<&str>) -> Result<RegistryId, ApiError> {
     let Some(id) = id else { return Ok(RegistryId::public(&call.caller.session.account)) };
     if let Some(account) = account_of(&call.app, id) {
+        // Permissions were asked for by the account's number; a name for another account is not a way around.
+        if account != call.caller.session.account {
+            let arn = call.caller.session.arn();
+            let text = format!("User: {arn} is not authorized to act in the registry {id}");
+            return Err(ApiError::new("AccessDeniedException", text));
+        }
         return Ok(RegistryId::public(&account));
     }
     super::validate::count("registryId", id.chars().count(), 2, 50)?;
