@@ -8,9 +8,9 @@ use super::settings::list;
 use super::targets::{Registries, manifest_id, references, session};
 use super::{Context, http};
 use crate::auth::Session;
-use crate::base::{Event, ManifestDigest, Platform, Reference, Reporter};
+use crate::base::{Event, Failure, Kind, ManifestDigest, Platform, Reference, Reporter};
 use crate::build::{BuildSettings, LayerFacts, Recipe, prepare};
-use crate::image::{Form, LayoutWriter, Root};
+use crate::image::{Form, LayoutWriter, Root, WriteLayoutError};
 use crate::publish::{Published, Reuse, Target, publish};
 use crate::registry::ecr::NewRepository;
 use crate::registry::{Cancelled, Source as _, SourceError};
@@ -76,7 +76,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         let published = push.all(&targets, create).await?;
         results.write(&published)?;
         let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
-        context.printer.result(&lines, &json!({ "digest": published[0].digest, "published": published }));
+        context.printer.result(&lines, &json!({ "digest": published[0].digest, "published": published }))?;
     } else if let Some(digest) = digest {
         let mut names: Vec<String> = tags.iter().map(|tag| name(tag) + "@").collect();
         names.dedup();
@@ -84,7 +84,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
             names.push(String::new());
         }
         let lines: String = names.iter().map(|name| format!("{name}{digest}\n")).collect();
-        context.printer.result(&lines, &json!({ "digest": digest, "published": [] }));
+        context.printer.result(&lines, &json!({ "digest": digest, "published": [] }))?;
     }
     Ok(())
 }
@@ -253,9 +253,7 @@ fn write_outputs(
     let writers: Vec<_> = outputs
         .iter()
         .map(|output| LayoutWriter::create(&output.dest, output.form))
-        .collect::<Result<_, _>>()
-        .map_err(|error| bad_option("--output", error))?;
-    let failed = |error: &dyn std::fmt::Display| bad_option("--output", error);
+        .collect::<Result<_, _>>()?;
     let mut facts: Vec<LayerFacts> = Vec::with_capacity(recipe.layers.len());
     for (index, layer) in recipe.layers.iter().enumerate() {
         reporter.event(Event::LayerStarted {
@@ -263,39 +261,52 @@ fn write_outputs(
             name: layer.name.clone(),
             bytes: Some(layer.tree.content_size()),
         });
-        let mut blobs: Vec<_> =
-            writers.iter().map(LayoutWriter::blob).collect::<Result<_, _>>().map_err(|e| failed(&e))?;
+        let mut blobs: Vec<_> = writers.iter().map(LayoutWriter::blob).collect::<Result<_, _>>()?;
         let mut broken = None;
         let made = recipe.source(index, reporter).write_to(&mut |bytes| {
-            let written = blobs.iter_mut().try_for_each(|blob| blob.write_all(&bytes));
-            written.map_err(|error| {
-                broken = Some(error);
-                Cancelled
-            })
-        });
-        let made = match made {
-            Ok(made) => made,
-            Err(SourceError::Failed(error)) => return Err(Box::new(error)),
-            Err(SourceError::Cancelled) => {
-                let why = broken.map_or_else(|| "cancelled".to_owned(), |error| error.to_string());
-                return Err(failed(&why));
+            for (blob, output) in blobs.iter_mut().zip(outputs) {
+                if let Err(source) = blob.write_all(&bytes) {
+                    broken = Some(WriteLayoutError::Io { destination: output.dest.clone(), source });
+                    return Err(Cancelled);
+                }
             }
+            Ok(())
+        });
+        let made = match (made, broken) {
+            (Ok(made), _) => made,
+            (Err(_), Some(broken)) => return Err(broken.into()),
+            (Err(SourceError::Failed(error)), None) => return Err(Box::new(error)),
+            (Err(SourceError::Cancelled), None) => unreachable!("invariant: only the sink cancels"),
         };
         for blob in blobs {
-            blob.commit(made.digest).map_err(|error| failed(&error))?;
+            blob.commit(made.digest)?;
         }
         facts.push(recipe.facts(&made));
     }
     let (config, manifest) = recipe.documents(&facts);
     for writer in writers {
-        writer.put(config.bytes()).map_err(|error| failed(&error))?;
-        writer.put(manifest.bytes()).map_err(|error| failed(&error))?;
+        writer.put(config.bytes())?;
+        writer.put(manifest.bytes())?;
         let mut descriptor = manifest.descriptor();
         descriptor.platform = Some(recipe.platform.clone());
-        let root = Root { descriptor, names: names.to_vec() };
-        writer.finish(&[root]).map_err(|error| failed(&error))?;
+        writer.finish(&[Root { descriptor, names: names.to_vec() }])?;
     }
     Ok(manifest.manifest_digest())
+}
+
+impl Failure for WriteLayoutError {
+    fn kind(&self) -> Kind {
+        Kind::Input
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Some("make room on that disk, or write to another one".into())
+            }
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<ExitCode, Fail>
     };
     let emulator = Emulator::start(settings).await?;
     let code = if command.is_empty() {
-        serve(&emulator, context).await
+        serve(&emulator, context).await?
     } else {
         against(&emulator, &command, context).await?
     };
@@ -70,17 +70,17 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<ExitCode, Fail>
 }
 
 /// Prints how to reach the emulator, and serves until somebody asks it to stop.
-async fn serve(emulator: &Emulator, context: &Context) -> ExitCode {
+async fn serve(emulator: &Emulator, context: &Context) -> Result<ExitCode, Fail> {
     let lines: String = emulator
         .environment()
         .iter()
         .map(|(name, value)| format!("export {name}={}\n", quoted(value)))
         .collect();
-    context.printer.stdout(&lines);
+    context.printer.stdout(&lines)?;
     let what = format!("serving ECR on http://{}; Ctrl-C ends it", emulator.address());
     context.reporter.event(Event::Started { what });
     super::interrupted().await;
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `value` as a shell reads it back.

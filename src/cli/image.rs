@@ -54,7 +54,7 @@ pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
     }
     results.write(&published)?;
     let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
-    context.printer.result(&lines, &json!({ "digest": published[0].digest, "published": published }));
+    context.printer.result(&lines, &json!({ "digest": published[0].digest, "published": published }))?;
     Ok(())
 }
 
@@ -188,7 +188,7 @@ pub(super) async fn inspect(args: Existing, context: &Context) -> Result<(), Fai
         }
     };
     let (text, json) = describe(&media_type, &bytes, config.as_ref())?;
-    context.printer.result(&text, &json);
+    context.printer.result(&text, &json)?;
     Ok(())
 }
 
@@ -303,7 +303,7 @@ pub(super) async fn validate(args: Existing, context: &Context) -> Result<(), Fa
             blocking(move || Ok(recompute(&blobs, digest))).await?
         }
     };
-    tell(&report, context);
+    tell(&report, context)?;
     if report.is_valid() {
         return Ok(());
     }
@@ -311,7 +311,7 @@ pub(super) async fn validate(args: Existing, context: &Context) -> Result<(), Fa
     Err(CliError::gate(format!("`{}` is not valid: {number}", args.image)).into())
 }
 
-fn tell(report: &Report, context: &Context) {
+fn tell(report: &Report, context: &Context) -> Result<(), Fail> {
     let list = |violations: &[crate::image::Violation]| {
         violations.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
@@ -337,7 +337,7 @@ fn tell(report: &Report, context: &Context) {
         "violations": violations,
         "notes": notes,
     });
-    context.printer.result(&text, &json);
+    context.printer.result(&text, &json)
 }
 
 /// The blobs of a repository, for code that reads them without knowing of networks. Only called on threads that

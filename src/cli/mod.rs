@@ -107,10 +107,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Inspect(args) => image::inspect(args, context).await,
             Command::Validate(args) => image::validate(args, context).await,
             Command::Emulator(args) => return emulator::run(args, context).await,
-            Command::Completions { shell } => {
-                completions(shell, context);
-                Ok(())
-            }
+            Command::Completions { shell } => completions(shell, context),
         }
         .map(|()| ExitCode::SUCCESS)
     };
@@ -140,10 +137,10 @@ async fn interrupted() -> u8 {
     }
 }
 
-fn completions(shell: clap_complete::Shell, context: &Context) {
+fn completions(shell: clap_complete::Shell, context: &Context) -> Result<(), Fail> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "consign", &mut script);
-    context.printer.stdout(&String::from_utf8_lossy(&script));
+    context.printer.stdout(&String::from_utf8_lossy(&script))
 }
 
 /// Logs of this program alone: those of the SDK can hold requests, and requests hold credentials.

@@ -1,6 +1,7 @@
 //! The only place that writes to stdout and stderr.
 
 use super::args::Format;
+use super::error::{CliError, Fail};
 use crate::base::Failure;
 use serde_json::Value;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -18,21 +19,25 @@ impl Printer {
         Self { format, colour: !no_colour && io::stderr().is_terminal() }
     }
 
-    /// A result: `text`, or `json` if that was asked for. A reader that has gone away is no error.
-    pub(super) fn result(self, text: &str, json: &Value) {
+    /// A result: `text`, or `json` if that was asked for.
+    pub(super) fn result(self, text: &str, json: &Value) -> Result<(), Fail> {
         let text = match self.format {
             Format::Text => text.to_owned(),
             Format::Json => format!("{json:#}\n"),
         };
-        self.stdout(&text);
+        self.stdout(&text)
     }
 
-    /// Text for stdout as it is.
+    /// Text for stdout as it is. A reader that has gone away is no error; a result that could not be written is
+    /// one, since whoever waits for it would go on without.
     #[expect(clippy::unused_self, reason = "nothing is printed without a printer")]
-    pub(super) fn stdout(self, text: &str) {
+    pub(super) fn stdout(self, text: &str) -> Result<(), Fail> {
         let mut stdout = io::stdout().lock();
-        if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            tracing::debug!("stdout: {error}");
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(CliError::input(format!("writing the result to stdout: {error}")).into())
+            }
+            _ => Ok(()),
         }
     }
 

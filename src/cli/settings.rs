@@ -73,7 +73,7 @@ pub(super) fn show(command: &Command, context: &Context) -> Result<(), Fail> {
         let _ = writeln!(text, "{name:28} {value:40} {source}");
     }
     let json = rows.iter().map(|row| json!({ "name": row.name, "value": row.values, "source": row.source }));
-    context.printer.result(&text, &json.collect());
+    context.printer.result(&text, &json.collect())?;
     Ok(())
 }
 
