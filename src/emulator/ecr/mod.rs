@@ -33,11 +33,11 @@ pub(super) use lifecycle::apply_all as apply_lifecycle;
 pub(super) use paging::Paging;
 pub(super) use pushed::pushed;
 pub(super) use replication::resume as resume_replication;
-pub(super) use templates::for_push as repository_for_push;
+pub(super) use templates::{for_push as repository_for_push, would_make as push_makes_repository};
 
 use super::app::App;
 use super::error::{ApiError, Place};
-use super::iam::Caller;
+use super::iam::{self, Caller};
 use super::log::PartRecord;
 use super::store::{RegistryId, Repository};
 use crate::base::Timestamp;
@@ -192,6 +192,10 @@ impl Call {
         let id = self.registry(registry)?;
         let legal = validate::repository_name("repositoryName", name)?;
         if id.account == self.caller.session.account {
+            if push_makes_repository(&self.app, &id, legal) {
+                let session = &self.caller.session;
+                iam::ask_for(&self.app, session, iam::Service::Ecr, &id, &["CreateRepository"], legal)?;
+            }
             repository_for_push(&self.app, &id, legal).await?;
         }
         self.repository(registry, name)

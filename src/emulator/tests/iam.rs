@@ -340,3 +340,60 @@ async fn what_sts_refuses_of_a_session() {
     let next = keys(&bench.assume_role(&keys(&xml), "team", &[]).await.unwrap());
     bench.call_as(&next, "DescribeImages", name("shop/api")).await.unwrap();
 }
+
+#[tokio::test]
+async fn policies_of_resources() {
+    let (bench, _directory) = Bench::with_directory().await;
+    bench.push_image(b"layer", "1").await;
+    let alice =
+        Keys { id: "AKIAIOSFODNN7EXAMPLE".into(), secret: "wJalrXUtnFEMI".into(), token: String::new() };
+    let statement = |effect: &str, principal: &str, actions: Value| {
+        policy(&json!([{ "Effect": effect, "Principal": { "AWS": principal }, "Action": actions }]))
+            .to_string()
+    };
+    let set = async |repository: &str, policy: String| {
+        let input = json!({ "repositoryName": repository, "policyText": policy, "force": true });
+        bench.call("SetRepositoryPolicy", input).await.unwrap();
+    };
+    let theirs = |repository: &str| json!({ "registryId": "123456789012", "repositoryName": repository });
+    let mut image = theirs("shop/api");
+    image["imageIds"] = json!([{ "imageTag": "1" }]);
+    bench.denial(&alice, "BatchGetImage", image.clone()).await;
+    set("shop/api", statement("Allow", "210987654321", json!("ecr:BatchGetImage"))).await;
+    bench.call_as(&alice, "BatchGetImage", image).await.unwrap();
+    bench.denial(&alice, "DescribeImages", theirs("shop/api")).await;
+
+    // In the same account, a policy that names the role is enough, and one that denies wins.
+    let reader = bench.keys_of("ci/reader", &[]).await;
+    bench.denial(&reader, "ListImages", name("other")).await;
+    let role = "arn:aws:iam::123456789012:role/ci/reader";
+    set("other", statement("Allow", role, json!("ecr:ListImages"))).await;
+    bench.call_as(&reader, "ListImages", name("other")).await.unwrap();
+    set("other", statement("Deny", "*", json!("ecr:BatchGetImage"))).await;
+    let input = json!({ "repositoryName": "other", "imageIds": [{ "imageTag": "1" }] });
+    let message = bench.denial(&bench.keys, "BatchGetImage", input).await;
+    assert!(message.ends_with("with an explicit deny in a resource-based policy"), "{message}");
+
+    // The registry's policy lets another account create repositories.
+    bench.denial(&alice, "CreateRepository", theirs("from/afar")).await;
+    let registry = policy(&json!([{
+        "Effect": "Allow", "Principal": { "AWS": "210987654321" }, "Action": "ecr:CreateRepository",
+        "Resource": "arn:aws:ecr:us-east-1:123456789012:repository/from/*",
+    }]));
+    bench.call("PutRegistryPolicy", json!({ "policyText": registry.to_string() })).await.unwrap();
+    bench.call_as(&alice, "CreateRepository", theirs("from/afar")).await.unwrap();
+    bench.denial(&alice, "CreateRepository", theirs("elsewhere")).await;
+    let mine = bench.call("DescribeRepositories", json!({ "repositoryNames": ["from/afar"] })).await.unwrap();
+    assert_eq!(mine["repositories"][0]["registryId"], "123456789012");
+
+    // Pushing makes a repository only for those who may create one.
+    let template = json!({ "prefix": "shop", "appliedFor": ["CREATE_ON_PUSH"] });
+    bench.call("CreateRepositoryCreationTemplate", template).await.unwrap();
+    let tags = [("Tags.member.1.Key", "team"), ("Tags.member.1.Value", "shop")];
+    let team = keys(&bench.assume_role(&reader, "team", &tags).await.unwrap());
+    bench.call_as(&team, "InitiateLayerUpload", name("shop/new")).await.unwrap();
+    let bounded = r#"{"Statement":{"Effect":"Allow","Action":"ecr:InitiateLayerUpload","Resource":"*"}}"#;
+    let bounded = bench.assume_role(&reader, "team", &[tags[0], tags[1], ("Policy", bounded)]).await.unwrap();
+    let message = bench.denial(&keys(&bounded), "InitiateLayerUpload", name("shop/newer")).await;
+    assert!(message.contains("is not authorized to perform: ecr:CreateRepository on"), "{message}");
+}
