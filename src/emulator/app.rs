@@ -3,12 +3,15 @@
 use super::Quirks;
 use super::body::Room;
 use super::clock::VirtualClock;
+use super::ecr;
 use super::fault::Faults;
-use super::iam::{Directory, Gate, Moment};
+use super::iam::{Caller, Directory, Gate, Moment};
+use super::limits::{Quotas, Rates};
 use super::log::Log;
 use super::oidc::{FILE_TOKEN_SECONDS, Issuer};
+use super::quirk::{TokenLife, UploadLifetime};
 use super::seal;
-use super::store::Store;
+use super::store::{Limits, RegistryId, RegistrySettings, Repository, Store, Upload};
 use super::tasks::Tasks;
 use crate::base::Clock;
 use std::net::SocketAddr;
@@ -30,6 +33,11 @@ pub(super) struct App {
     pub(super) audiences: Vec<String>,
     pub(super) credential_lifetime: Duration,
     pub(super) part_size: u64,
+    pub(super) quotas: Quotas,
+    /// None: nothing is throttled.
+    pub(super) rates: Option<Rates>,
+    pub(super) strict_oci: bool,
+    pub(super) blob_mounting: bool,
     pub(super) quirks: Quirks,
     pub(super) address: SocketAddr,
     pub(super) gate: Gate,
@@ -97,6 +105,48 @@ impl App {
         let audience = self.audiences.first().map_or("sts.amazonaws.com", String::as_str);
         let token = self.issuer.mint(audience, None, self.clock.now(), FILE_TOKEN_SECONDS);
         seal::write_secret(&self.token_file, token.expose().as_bytes())
+    }
+
+    /// What `WWW-Authenticate` says on `/v2/` of ECR Public.
+    pub(super) fn public_challenge(&self) -> String {
+        let realm = match &self.registry_host {
+            Some(_) => "https://public.ecr.aws".to_owned(),
+            None => self.origin(),
+        };
+        format!("Bearer realm=\"{realm}/token/\",service=\"public.ecr.aws\",scope=\"aws\"")
+    }
+
+    /// The password of a new registry token for the caller, and when it expires (seconds since 1970).
+    pub(super) fn registry_password(&self, caller: &Caller) -> (String, i64) {
+        let with_session = self.quirks.token_life == TokenLife::Session;
+        self.gate.registry_password(caller, self.clock.now(), with_session)
+    }
+
+    /// Whether a registry has switched on that blobs are mounted.
+    pub(super) fn mounts_blobs(&self, registry: &RegistryId) -> bool {
+        let set = |settings: &RegistrySettings| ecr::account_setting(settings, "BLOB_MOUNTING");
+        self.blob_mounting
+            || self.store.registry(registry).read(set).is_some_and(|setting| setting == "ENABLED")
+    }
+
+    /// The upload, if it is open. One that has run out is closed here.
+    pub(super) fn upload(&self, repository: &Repository, id: &str) -> std::io::Result<Option<Arc<Upload>>> {
+        let Some(upload) = repository.upload(id) else { return Ok(None) };
+        let lifetime = match self.quirks.upload_lifetime {
+            UploadLifetime::Day => jiff::SignedDuration::from_hours(24),
+            UploadLifetime::Hour => jiff::SignedDuration::from_hours(1),
+            UploadLifetime::Never => return Ok(Some(upload)),
+        };
+        if self.clock.now().duration_since(upload.opened) <= lifetime {
+            return Ok(Some(upload));
+        }
+        repository.close_upload(id)?;
+        Ok(None)
+    }
+
+    /// How large the layers of a repository may be, and their parts.
+    pub(super) fn layer_limits(&self, repository: &Repository) -> Limits {
+        self.quotas.layers(repository.registry(), self.part_size)
     }
 
     /// What `WWW-Authenticate` says on `/v2/`.

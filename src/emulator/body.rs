@@ -40,7 +40,7 @@ pub(super) enum ReadError {
 }
 
 /// A body that has not been read yet, and its length if the client said it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Incoming {
     body: Body,
     length: Option<usize>,
@@ -51,8 +51,24 @@ impl Incoming {
         Self { body, length }
     }
 
+    /// The length that the client said.
+    pub(super) fn length(&self) -> Option<usize> {
+        self.length
+    }
+
+    /// The next piece; none at the end.
+    pub(super) async fn next(&mut self) -> Option<Result<Bytes, ReadError>> {
+        loop {
+            let Ok(frame) = self.body.frame().await? else { return Some(Err(ReadError::Gone)) };
+            // What is no data are trailers, which nobody asked for.
+            if let Ok(data) = frame.into_data() {
+                return Some(Ok(data));
+            }
+        }
+    }
+
     /// Reads all of it, as soon as there is room.
-    pub(super) async fn read(mut self, limit: usize, room: &Room) -> Result<Received, ReadError> {
+    pub(super) async fn read(&mut self, limit: usize, room: &Room) -> Result<Received, ReadError> {
         let expected = self.length.unwrap_or(limit);
         if expected > limit {
             return Err(ReadError::TooLarge);
@@ -86,7 +102,7 @@ impl Incoming {
     }
 
     /// Reads to the end, and keeps nothing: a client that is still sending would not see the answer.
-    pub(super) async fn drain(mut self, limit: usize) {
+    pub(super) async fn drain(&mut self, limit: usize) {
         let mut seen = 0;
         while let Some(Ok(frame)) = self.body.frame().await {
             seen += frame.data_ref().map_or(0, Bytes::len);

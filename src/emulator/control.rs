@@ -114,7 +114,7 @@ fn faults(app: &App) -> Value {
     json!({ "faults": list })
 }
 
-async fn read(app: &App, body: Incoming) -> Result<String, Refusal> {
+async fn read(app: &App, mut body: Incoming) -> Result<String, Refusal> {
     let received = body.read(LIMIT, &app.room).await.map_err(|error| match error {
         ReadError::TooLarge => {
             (StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {LIMIT} bytes"))

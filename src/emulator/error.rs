@@ -290,8 +290,8 @@ impl Place<'_> {
     }
 
     /// `held` counts the bytes that are stored; the exception tells where the last of them is. A fresh upload
-    /// has no last byte, so there the member is left out (the real value is not known).
-    pub(super) fn part_out_of_order(self, upload: &str, first: u64, held: u64) -> ApiError {
+    /// has no last byte; there the member is left out or 0 (the real value is not known).
+    pub(super) fn part_out_of_order(self, upload: &str, first: u64, held: u64, zero: bool) -> ApiError {
         let error = ApiError::new(
             "InvalidLayerPartException",
             format!("First byte of the layer part is {first} instead of {held}"),
@@ -301,6 +301,7 @@ impl Place<'_> {
         .with("uploadId", upload);
         match held.checked_sub(1) {
             Some(last) => error.with("lastValidByteReceived", last),
+            None if zero => error.with("lastValidByteReceived", 0),
             None => error,
         }
     }
@@ -313,10 +314,10 @@ mod tests {
     #[test]
     fn a_part_out_of_order_says_where_to_go_on() {
         let place = Place { repository: "shop/api", account: "123456789012" };
-        let error = place.part_out_of_order("u", 0, 10);
+        let error = place.part_out_of_order("u", 0, 10, false);
         assert!(error.members.contains(&("lastValidByteReceived", 9.into())));
         assert_eq!(error.message, "First byte of the layer part is 0 instead of 10");
-        let fresh = place.part_out_of_order("u", 5, 0);
+        let fresh = place.part_out_of_order("u", 5, 0, false);
         assert!(fresh.members.iter().all(|(member, _)| *member != "lastValidByteReceived"));
     }
 }

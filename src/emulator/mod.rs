@@ -6,14 +6,15 @@
 //!
 //! | request | service |
 //! |---|---|
-//! | `POST /` with `X-Amz-Target` | ECR's JSON API |
+//! | `POST /` with `X-Amz-Target` | ECR's JSON API, or ECR Public's |
 //! | `POST /` with a form | STS's query API |
 //! | `/oidc/…` | the OIDC issuer, and the endpoint that gives a job its token |
-//! | `/v2/…` | the registry, for Docker and its kind |
+//! | `/v2/…` | the registry, for Docker and its kind; ECR Public's if the path begins with a registry alias |
+//! | `/token/` | tokens for ECR Public's registry |
 //! | `/layer/…` | where layers are downloaded from, in S3's place |
 //! | `/_emulator/…` | the emulator itself: its clock, its faults, its log |
 //!
-//! What it can be told to do wrong is described in [`fault`].
+//! What it can be told to do wrong is described in [`fault`], what is not known about ECR in [`quirk`].
 
 mod app;
 mod body;
@@ -25,9 +26,11 @@ pub mod fault;
 mod glob;
 mod iam;
 mod layer_url;
+mod limits;
 mod link;
 mod log;
 mod oidc;
+pub mod quirk;
 mod seal;
 mod server;
 mod sigv4;
@@ -42,19 +45,22 @@ mod tests;
 pub use ecr::Applied;
 pub use error::StartError;
 pub use fault::{Fault, ParseFaultError};
+pub use limits::Quotas;
 pub use log::{PartRecord, RequestRecord};
+pub use quirk::{AbsentLayer, ImmutableRepush, ParseQuirkError, Quirk, Quirks};
 
 use crate::base::clock::SystemClock;
 use crate::base::{BlobDigest, Clock, ManifestDigest, MediaType, Secret, env};
 use app::App;
 use axum::Router;
-use axum::http::StatusCode;
 use body::Room;
 use clock::VirtualClock;
 use fault::Faults;
 use iam::{Directory, Gate, Own};
+use limits::Rates;
 use link::{Control, Links};
 use oidc::Issuer;
+use quirk::PartSize;
 use seal::Seal;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -70,6 +76,8 @@ use tokio::task::JoinHandle;
 const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 /// What SDKs call the session of a web identity.
 const AWS_ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
+
+const DEFAULT_PART_SIZE: u64 = 10_485_760;
 
 /// How an emulator is set up.
 #[derive(Debug, Clone)]
@@ -87,6 +95,14 @@ pub struct Settings {
     /// The part size that `InitiateLayerUpload` answers, in bytes: on AWS probably 10,485,760, or 20,971,520 (no
     /// source settles it). If it is smaller than 5 MiB, parts that small are accepted too.
     pub part_size: u64,
+    /// How much there may be of everything.
+    pub quotas: Quotas,
+    /// Whether calls are throttled at the rates of ECR's quotas.
+    pub enforce_rates: bool,
+    /// Whether `/v2/` keeps to the OCI distribution specification where ECR is known to deviate from it.
+    pub strict_oci: bool,
+    /// Whether the account setting `BLOB_MOUNTING` is on; on AWS it has to be switched on first.
+    pub blob_mounting: bool,
     /// The readings of what else is not known about ECR.
     pub quirks: Quirks,
     /// What goes wrong from the start.
@@ -112,7 +128,11 @@ impl Default for Settings {
             account: "123456789012".into(),
             region: "us-east-1".into(),
             registry_host: None,
-            part_size: 10_485_760,
+            part_size: DEFAULT_PART_SIZE,
+            quotas: Quotas::default(),
+            enforce_rates: false,
+            strict_oci: false,
+            blob_mounting: false,
             quirks: Quirks::default(),
             faults: Vec::new(),
             clock: Arc::new(SystemClock),
@@ -122,45 +142,6 @@ impl Default for Settings {
             iam: None,
         }
     }
-}
-
-/// What no source settles about ECR; a client has to work with every reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quirks {
-    /// The status of `/v2/` for a token that has expired: 403 or 401.
-    pub expired_registry_token: StatusCode,
-    /// What a second push of the same image to the same immutable tag is answered with.
-    pub immutable_repush: ImmutableRepush,
-    /// Where `BatchCheckLayerAvailability` reports a digest that is not there.
-    pub absent_layer: AbsentLayer,
-}
-
-impl Default for Quirks {
-    fn default() -> Self {
-        Self {
-            expired_registry_token: StatusCode::FORBIDDEN,
-            immutable_repush: ImmutableRepush::ImageAlreadyExists,
-            absent_layer: AbsentLayer::Unavailable,
-        }
-    }
-}
-
-/// The exception for pushing what is already there, under a tag that can't be moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ImmutableRepush {
-    /// `ImageAlreadyExistsException`
-    ImageAlreadyExists,
-    /// `ImageTagAlreadyExistsException`
-    ImageTagAlreadyExists,
-}
-
-/// How a layer that is not there is reported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AbsentLayer {
-    /// Among `layers`, as `UNAVAILABLE`.
-    Unavailable,
-    /// Among `failures`, as `MissingLayerDigest`.
-    Failure,
 }
 
 /// A running emulator. It stops when it is dropped.
@@ -196,15 +177,19 @@ impl Emulator {
         let own = Own { account: &settings.account, issuer: &url, audiences: &settings.audiences };
         let iam = Directory::open(settings.iam.as_deref(), own)?;
         let issuer = Issuer::open(&keys.join("oidc"), url)?.with_claims(iam.job_claims.clone());
-        let virtual_clock = Arc::new(VirtualClock::open(settings.clock, &root.join("clock"))?);
+        let virtual_clock = Arc::new(VirtualClock::open(Arc::clone(&settings.clock), &root.join("clock"))?);
         let app = Arc::new(App {
+            part_size: part_size(&settings),
             clock: Arc::clone(&virtual_clock) as Arc<dyn Clock>,
             virtual_clock,
             account: settings.account,
             registry_host: settings.registry_host,
             audiences: settings.audiences,
             credential_lifetime: settings.credential_lifetime,
-            part_size: settings.part_size,
+            quotas: settings.quotas,
+            rates: settings.enforce_rates.then(|| Rates::new(&settings.quirks)),
+            strict_oci: settings.strict_oci,
+            blob_mounting: settings.blob_mounting,
             quirks: settings.quirks,
             address,
             gate: Gate::new(Seal::open(&keys.join("seal"))?),
@@ -392,6 +377,14 @@ fn check(settings: &Settings) -> Result<(), StartError> {
         ecr::check_findings(path).map_err(wrong)?;
     }
     Ok(())
+}
+
+/// The part size that is answered: the one set, or else the reading of what is usual.
+fn part_size(settings: &Settings) -> u64 {
+    match settings.quirks.part_size {
+        PartSize::TwentyMebibytes if settings.part_size == DEFAULT_PART_SIZE => 20_971_520,
+        _ => settings.part_size,
+    }
 }
 
 /// Keeps the token in the file fresh, as Kubernetes does.

@@ -6,16 +6,19 @@ use super::ecr::{self, Call, Note};
 use super::error::ApiError;
 use super::fault::Kind;
 use super::iam::Caller;
+use super::limits::Payer;
 use super::link::Control;
 use super::log::RequestRecord;
 use super::oidc;
+use super::quirk::ErrorTypeHeader;
 use super::sigv4::Flaw;
+use super::store::RegistryId;
 use super::{control, iam, layer_url, sts, v2};
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{Method, Response, StatusCode};
+use axum::http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -30,11 +33,13 @@ const DRAIN_LIMIT: usize = 64 * 1024 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Service {
     Ecr,
-    /// JSON calls that no service here answers: ECR Public's, and those of other services.
+    EcrPublic,
+    /// JSON calls that no service here answers.
     OtherJson,
     Sts,
     Oidc,
     Registry,
+    RegistryToken,
     Layer,
     Nothing,
 }
@@ -44,19 +49,25 @@ fn route(parts: &Parts) -> (Service, String) {
     let path = parts.uri.path();
     let named = |shape: &str| format!("{} {shape}", parts.method);
     if path == "/" && parts.method == Method::POST {
-        let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+        let target = parts.headers.get("x-amz-target").map(|value| value.to_str().unwrap_or_default());
         return match target {
-            Some(target) => match target.strip_prefix(ECR_TARGET) {
-                Some(operation) => (Service::Ecr, operation.to_owned()),
-                None => {
-                    (Service::OtherJson, target.strip_prefix(ECR_PUBLIC_TARGET).unwrap_or(target).to_owned())
+            Some(target) => {
+                if let Some(operation) = target.strip_prefix(ECR_TARGET) {
+                    (Service::Ecr, operation.to_owned())
+                } else if let Some(operation) = target.strip_prefix(ECR_PUBLIC_TARGET) {
+                    (Service::EcrPublic, operation.to_owned())
+                } else {
+                    (Service::OtherJson, target.to_owned())
                 }
-            },
+            }
             None => (Service::Sts, String::new()),
         };
     }
     if path == "/v2" || path.starts_with("/v2/") {
         return (Service::Registry, named(v2::Target::of(path).shape()));
+    }
+    if matches!(path, "/token" | "/token/") {
+        return (Service::RegistryToken, named("/token/"));
     }
     if path.starts_with(layer_url::PREFIX) {
         return (Service::Layer, named("/layer/…"));
@@ -175,7 +186,7 @@ impl<'a> Exchange<'a> {
 
     async fn receive(&mut self, limit: usize) -> Result<Received, ReadError> {
         match self.body.take() {
-            Some(body) => body.read(limit, &self.app.room).await,
+            Some(mut body) => body.read(limit, &self.app.room).await,
             None => Err(ReadError::Gone),
         }
     }
@@ -188,12 +199,12 @@ impl<'a> Exchange<'a> {
 
     /// Refuses in the service's own way.
     async fn refuse(&mut self, error: ApiError) -> Answer {
-        if let Some(body) = self.body.take() {
+        if let Some(mut body) = self.body.take() {
             body.drain(DRAIN_LIMIT).await;
         }
         let code = error.code.clone();
         let response = match self.service {
-            Service::Ecr | Service::OtherJson => self.json_error(&error),
+            Service::Ecr | Service::EcrPublic | Service::OtherJson => self.json_error(&error),
             Service::Sts => {
                 let code = match error.code.as_str() {
                     "ThrottlingException" => "Throttling",
@@ -202,10 +213,12 @@ impl<'a> Exchange<'a> {
                 };
                 self.xml_error(&ApiError { code: code.into(), ..error })
             }
-            Service::Registry if error.code == "ThrottlingException" => {
+            Service::Registry | Service::RegistryToken if error.code == "ThrottlingException" => {
                 v2::Refusal::throttled().answer(self.app)
             }
-            Service::Registry => v2::Refusal::new(error.status, "UNKNOWN", error.message).answer(self.app),
+            Service::Registry | Service::RegistryToken => {
+                v2::Refusal::new(error.status, "UNKNOWN", error.message).answer(self.app)
+            }
             Service::Oidc | Service::Layer | Service::Nothing => {
                 json_response(error.status, &json!({ "message": error.message }))
             }
@@ -216,7 +229,7 @@ impl<'a> Exchange<'a> {
     /// Does what the request asks for. With `revoke`, its credentials expire at this moment.
     async fn answer(&mut self, revoke: bool) -> Answer {
         match self.service {
-            Service::Ecr => self.ecr(revoke).await,
+            Service::Ecr | Service::EcrPublic => self.ecr(revoke).await,
             Service::OtherJson => {
                 let error = ApiError::unknown_operation(&self.operation);
                 self.refuse(error).await
@@ -224,6 +237,10 @@ impl<'a> Exchange<'a> {
             Service::Sts => self.sts(revoke),
             Service::Oidc => Answer::new(self.oidc()),
             Service::Registry => self.registry(revoke).await,
+            Service::RegistryToken => match v2::token(self.app, &self.parts, revoke) {
+                Ok(response) => Answer::new(response),
+                Err(refusal) => self.refused(&refusal, Note::default()),
+            },
             Service::Layer => match layer_url::serve(self.app, &self.parts).await {
                 Ok(response) => Answer::new(response),
                 Err(refusal) => Answer {
@@ -252,8 +269,11 @@ impl<'a> Exchange<'a> {
     }
 
     async fn call_ecr(&mut self, revoke: bool, note: &mut Note) -> Result<Vec<u8>, ApiError> {
-        if !ecr::OPERATIONS.contains(&self.operation.as_str()) {
-            if let Some(body) = self.body.take() {
+        let public = self.service == Service::EcrPublic;
+        let (operations, scope) =
+            if public { (ecr::public::OPERATIONS, "ecr-public") } else { (ecr::OPERATIONS, "ecr") };
+        if !operations.contains(&self.operation.as_str()) {
+            if let Some(mut body) = self.body.take() {
                 body.drain(DRAIN_LIMIT).await;
             }
             return Err(ApiError::unknown_operation(&self.operation));
@@ -263,14 +283,33 @@ impl<'a> Exchange<'a> {
             ReadError::TooLarge => ApiError::too_large(limit),
             ReadError::Gone => ApiError::serialization("The request body ended early"),
         })?;
-        let caller = self.signed(&received.hash, &["ecr"], revoke).map_err(Flaw::json)?;
-        iam::ask(self.app, &caller, iam::Service::Ecr, &self.operation, &received.bytes)?;
+        let now = self.app.clock.now();
+        let mut caller = self.signed(&received.hash, &[scope], revoke).map_err(Flaw::json)?;
+        let service = if public { iam::Service::EcrPublic } else { iam::Service::Ecr };
+        iam::ask(self.app, &caller, service, &self.operation, &received.bytes)?;
+        let region = caller.region.clone();
+        if public {
+            RegistryId::PUBLIC.clone_into(&mut caller.region);
+        }
+        if let Some(rates) = &self.app.rates {
+            let account = caller.session.account.clone();
+            let payer = Payer::Registry { account, region: caller.region.clone() };
+            if !rates.admit(payer, &self.operation, now) {
+                return Err(ApiError::throttled());
+            }
+        }
         let call = Arc::new(Call::new(Arc::clone(self.app), caller, received.bytes.clone()));
         // A call that has begun is finished, even if the client goes away: otherwise a blob could be in its place
         // and the repository not know it.
         let task = {
             let (call, operation) = (Arc::clone(&call), self.operation.clone());
-            tokio::spawn(async move { ecr::dispatch(&operation, &call).await })
+            tokio::spawn(async move {
+                if public {
+                    ecr::public::serve(&operation, &region, &call).await
+                } else {
+                    ecr::dispatch(&operation, &call).await
+                }
+            })
         };
         let result = task.await.map_err(ApiError::server)?;
         *note = call.note();
@@ -352,18 +391,19 @@ impl<'a> Exchange<'a> {
     }
 
     async fn registry(&mut self, revoke: bool) -> Answer {
-        if let Some(body) = self.body.take() {
-            body.drain(DRAIN_LIMIT).await;
-        }
         let repository = v2::Target::of(self.parts.uri.path()).repository().map(str::to_owned);
-        let note = Note { repository, part: None };
-        match v2::serve(self.app, &self.parts, revoke).await {
+        let mut note = Note { repository, part: None };
+        let mut body = self.body.take().unwrap_or_default();
+        let result = v2::serve(self.app, &self.parts, &mut body, revoke, &mut note.part).await;
+        body.drain(DRAIN_LIMIT).await;
+        match result {
             Ok(response) => Answer { response, error: None, note },
-            Err(refusal) => {
-                let response = refusal.answer(self.app);
-                Answer { response, error: Some(refusal.code.to_owned()), note }
-            }
+            Err(refusal) => self.refused(&refusal, note),
         }
+    }
+
+    fn refused(&self, refusal: &v2::Refusal, note: Note) -> Answer {
+        Answer { response: refusal.answer(self.app), error: Some(refusal.code.to_owned()), note }
     }
 
     fn json(&self, status: StatusCode, body: Vec<u8>) -> Response<Body> {
@@ -380,7 +420,13 @@ impl<'a> Exchange<'a> {
         for (member, value) in &error.members {
             body[member] = value.clone();
         }
-        self.json(error.status, body.to_string().into_bytes())
+        let mut response = self.json(error.status, body.to_string().into_bytes());
+        if self.app.quirks.error_type_header == ErrorTypeHeader::Sent
+            && let Ok(value) = HeaderValue::from_str(&error.code)
+        {
+            response.headers_mut().insert("x-amzn-errortype", value);
+        }
+        response
     }
 
     fn xml(&self, status: StatusCode, text: String) -> Response<Body> {

@@ -34,7 +34,7 @@ pub(super) async fn get_authorization_token(call: &Call, input: Input) -> Result
     let mut authorization_data = Vec::new();
     for account in &accounts {
         validate::registry_id(account)?;
-        let (password, expires_at) = call.app.gate.registry_password(&call.caller, call.now());
+        let (password, expires_at) = call.app.registry_password(&call.caller);
         authorization_data.push(AuthorizationData {
             authorization_token: BASE64_STANDARD.encode(format!("AWS:{password}")),
             expires_at,

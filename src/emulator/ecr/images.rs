@@ -58,7 +58,11 @@ pub(in crate::emulator) fn resolve(contents: &Contents, id: &ImageId) -> Result<
                 .into(),
         ));
     }
-    if id.image_tag.as_deref().is_some_and(|tag| validate::image_tag("imageTag", tag).is_err()) {
+    if id
+        .image_tag
+        .as_deref()
+        .is_some_and(|tag| validate::image_tag("imageTag", tag, validate::MAX_TAG).is_err())
+    {
         return Err((
             "InvalidImageTag",
             "Invalid request parameters: image tag should satisfy the regex '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}'"

@@ -1,9 +1,13 @@
 //! Layers: which are there, sending them in parts, and where to fetch them.
 
+use super::super::app::App;
 use super::super::error::ApiError;
+use super::super::layer_url;
 use super::super::log::PartRecord;
-use super::super::store::{AppendError, Contents, Finish, ImageStatus, Layer, Limits, decoded_length};
-use super::super::{AbsentLayer, layer_url};
+use super::super::quirk::{AbsentLayer, FreshLastByte};
+use super::super::store::{
+    AppendError, Contents, Finish, ImageStatus, Layer, Repository, Upload, decoded_length,
+};
 use super::{Call, validate};
 use crate::base::{BlobDigest, Timestamp};
 use axum::body::Bytes;
@@ -13,12 +17,6 @@ use std::sync::Arc;
 
 /// Bytes that a part has at most, by the model.
 pub(super) const MAX_PART_BLOB: usize = 20_971_520;
-/// Bytes that every part but the last has at least.
-const MIN_PART: u64 = 5 * 1024 * 1024;
-/// Parts of a layer, and its bytes, by ECR's quotas.
-const MAX_PARTS: u64 = 4_200;
-const MAX_LAYER: u64 = 52_000 * 1024 * 1024;
-
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct BatchCheckInput {
@@ -121,7 +119,7 @@ pub(super) async fn initiate_layer_upload(
 ) -> Result<InitiateOutput, ApiError> {
     let repository =
         call.repository_for_push(input.registry_id.as_deref(), input.repository_name.as_deref()).await?;
-    let upload = repository.open_upload();
+    let upload = repository.open_upload(call.now());
     Ok(InitiateOutput { upload_id: upload.id.clone(), part_size: call.app.part_size })
 }
 
@@ -171,7 +169,8 @@ pub(super) async fn upload_layer_part(
         return Err(ApiError::invalid_parameter("layerPartBlob", text));
     }
     let place = repository.place();
-    let upload = repository.upload(&upload_id).ok_or_else(|| place.upload_not_found(&upload_id))?;
+    let upload =
+        call.app.upload(&repository, &upload_id)?.ok_or_else(|| place.upload_not_found(&upload_id))?;
     if call.app.faults.vanishes("UploadLayerPart", upload.next_part()) {
         repository.close_upload(&upload_id)?;
         return Err(place.upload_not_found(&upload_id));
@@ -181,14 +180,16 @@ pub(super) async fn upload_layer_part(
         Cow::Borrowed(text) => call.body.slice_ref(text.as_bytes()),
         Cow::Owned(text) => Bytes::from(text),
     };
-    // A server that answers with parts under 5 MiB, as tests want it, has to take them.
-    let limits = Limits { min_part: MIN_PART.min(call.app.part_size), parts: MAX_PARTS, layer: MAX_LAYER };
+    let limits = call.app.layer_limits(&repository);
     let appended = tokio::task::spawn_blocking(move || upload.append(first, &blob, length, limits))
         .await
         .map_err(ApiError::server)?;
     appended.map_err(|error| match error {
         AppendError::Closed => place.upload_not_found(&upload_id),
-        AppendError::OutOfOrder { held } => place.part_out_of_order(&upload_id, first, held),
+        AppendError::OutOfOrder { held } => {
+            let zero = call.app.quirks.fresh_last_byte == FreshLastByte::Zero;
+            place.part_out_of_order(&upload_id, first, held, zero)
+        }
         AppendError::Limit(text) => ApiError::new("LimitExceededException", text),
         AppendError::Base64 => not_base64(),
         AppendError::Io(error) => error.into(),
@@ -236,23 +237,44 @@ pub(super) async fn complete_layer_upload(
         validate::digest("layerDigests", digest)?;
     }
     let place = repository.place();
-    let upload = repository.upload(&upload_id).ok_or_else(|| place.upload_not_found(&upload_id))?;
+    let upload =
+        call.app.upload(&repository, &upload_id)?.ok_or_else(|| place.upload_not_found(&upload_id))?;
     if call.app.faults.vanishes("CompleteLayerUpload", upload.next_part()) {
         repository.close_upload(&upload_id)?;
         return Err(place.upload_not_found(&upload_id));
     }
 
+    let (digest, new) = complete(&call.app, &repository, &upload, &digests).await?;
+    if !new {
+        return Err(place.layer_already_exists(&digest));
+    }
+    Ok(CompleteOutput {
+        registry_id: repository.registry().account.clone(),
+        repository_name: repository.name().to_owned(),
+        upload_id,
+        layer_digest: digest.to_string(),
+    })
+}
+
+/// Makes a layer of an upload whose digest is one of `digests`; and whether it is new in the repository.
+pub(in crate::emulator) async fn complete(
+    app: &App,
+    repository: &Arc<Repository>,
+    upload: &Arc<Upload>,
+    digests: &[String],
+) -> Result<(BlobDigest, bool), ApiError> {
+    let place = repository.place();
     let expected: Vec<BlobDigest> = digests.iter().filter_map(|digest| digest.parse().ok()).collect();
-    let blobs = call.app.store.blobs.clone();
+    let blobs = app.store.blobs.clone();
     let finished = {
-        let upload = Arc::clone(&upload);
+        let upload = Arc::clone(upload);
         tokio::task::spawn_blocking(move || upload.finish(&expected, &blobs))
             .await
             .map_err(ApiError::server)??
     };
     let (digest, size) = match finished {
-        Finish::Closed => return Err(place.upload_not_found(&upload_id)),
-        Finish::Empty => return Err(place.empty_upload(&upload_id)),
+        Finish::Closed => return Err(place.upload_not_found(&upload.id)),
+        Finish::Empty => return Err(place.empty_upload(&upload.id)),
         Finish::TooSmall => {
             return Err(ApiError::new(
                 "LayerPartTooSmallException",
@@ -270,18 +292,10 @@ pub(super) async fn complete_layer_upload(
         }
         Finish::Done(digest, size) => (digest, size),
     };
-    repository.close_upload(&upload_id)?;
+    repository.close_upload(&upload.id)?;
     let new = repository.change(|contents| contents.layers.insert(digest, Layer { size }).is_none());
     repository.commit().await?;
-    if !new {
-        return Err(place.layer_already_exists(&digest));
-    }
-    Ok(CompleteOutput {
-        registry_id: repository.registry().account.clone(),
-        repository_name: repository.name().to_owned(),
-        upload_id,
-        layer_digest: digest.to_string(),
-    })
+    Ok((digest, new))
 }
 
 #[derive(Debug, Deserialize)]
@@ -326,7 +340,7 @@ pub(super) async fn get_download_url_for_layer(
 }
 
 /// Whether an image of the repository uses the blob.
-fn is_referenced(contents: &Contents, digest: &BlobDigest) -> bool {
+pub(in crate::emulator) fn is_referenced(contents: &Contents, digest: &BlobDigest) -> bool {
     contents.images.values().any(|image| image.blobs.contains(digest))
 }
 

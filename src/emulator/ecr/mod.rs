@@ -25,15 +25,19 @@ mod settings;
 mod templates;
 mod validate;
 
+pub(super) use deletion::delete as remove_image;
 pub(super) use exclusions::account_setting;
 pub(super) use findings::check as check_findings;
 pub(super) use images::{resolve_for_pull, touch};
+pub(super) use layers::{complete as complete_layer, is_referenced as is_layer_referenced};
 pub use lifecycle::Applied;
 pub(super) use lifecycle::apply_all as apply_lifecycle;
 pub(super) use paging::Paging;
 pub(super) use pushed::pushed;
+pub(super) use put_image::{Push, push_image};
 pub(super) use replication::resume as resume_replication;
 pub(super) use templates::{for_push as repository_for_push, would_make as push_makes_repository};
+pub(super) use validate::{MAX_TAG, image_tag};
 
 use super::app::App;
 use super::error::{ApiError, Place};
@@ -48,10 +52,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 macro_rules! operations {
     ($($name:literal => $handler:path,)+) => {
         /// Every operation that is answered.
-        pub(super) const OPERATIONS: &[&str] = &[$($name),+];
+        pub(in crate::emulator) const OPERATIONS: &[&str] = &[$($name),+];
 
         /// Does `operation`.
-        pub(super) async fn dispatch(operation: &str, call: &Call) -> Result<Vec<u8>, ApiError> {
+        pub(in crate::emulator) async fn dispatch(operation: &str, call: &Call) -> Result<Vec<u8>, ApiError> {
             match operation {
                 $($name => encode(&$handler(call, decode(&call.body)?).await?),)+
                 _ => Err(ApiError::unknown_operation(operation)),
@@ -59,6 +63,8 @@ macro_rules! operations {
         }
     };
 }
+
+pub(super) mod public;
 
 operations! {
     "BatchCheckLayerAvailability" => layers::batch_check_layer_availability,
@@ -137,6 +143,8 @@ pub(super) fn body_limit(operation: &str) -> usize {
         "UploadLayerPart" => layers::MAX_PART_BLOB.div_ceil(3) * 4 + ROOM,
         // Every character of a manifest may be an escape.
         "PutImage" => put_image::MAX_MANIFEST * 6 + ROOM,
+        // With a logo, on ECR Public.
+        "CreateRepository" | "PutRepositoryCatalogData" => 2 * 1024 * 1024,
         _ => 1024 * 1024,
     }
 }
@@ -176,6 +184,9 @@ impl Call {
 
     /// The registry that the call is about: the caller's own, unless it names another.
     fn registry(&self, id: Option<&str>) -> Result<RegistryId, ApiError> {
+        if self.caller.region == RegistryId::PUBLIC {
+            return public::registry(self, id);
+        }
         let account = match id {
             None => self.caller.session.account.clone(),
             Some(id) => validate::registry_id(id)?.to_owned(),
@@ -199,6 +210,17 @@ impl Call {
             repository_for_push(&self.app, &id, legal).await?;
         }
         self.repository(registry, name)
+    }
+
+    /// Whether the registry may have one more repository, of this name.
+    fn check_repositories(&self, registry: &RegistryId, name: &str) -> Result<(), ApiError> {
+        let repositories = self.app.store.repositories(registry);
+        let known = repositories.iter().any(|repository| repository.name() == name);
+        if known || repositories.len() < self.app.quotas.repositories(registry) {
+            return Ok(());
+        }
+        let text = "The registry has reached the maximum number of repositories";
+        Err(ApiError::new("LimitExceededException", text))
     }
 
     /// The repository that the call is about.

@@ -1,20 +1,21 @@
 //! `PutImage`: from manifest bytes to an image with a tag, and every reason not to.
 
+use super::super::app::App;
 use super::super::error::ApiError;
-use super::super::store::{Contents, Image, ImageLife, Mutability};
-use super::super::{ImmutableRepush, glob};
+use super::super::glob;
+use super::super::quirk::{ImmutableRepush, MaxLayers, MissingSubject, TagLength};
+use super::super::store::{Contents, Image, ImageLife, Mutability, Repository};
 use super::images::ImageOutput;
 use super::{Call, ImageId, pushed, validate};
 use crate::base::{BlobDigest, ManifestDigest, MediaType};
 use crate::image::{Index, Manifest};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
+/// Layers that Docker allows an image.
+const DOCKER_LAYERS: usize = 127;
 /// Characters of a manifest, at most.
 pub(super) const MAX_MANIFEST: usize = 4_194_304;
-/// Tags on one image, and images in one repository, by ECR's quotas.
-const MAX_TAGS: usize = 1_000;
-const MAX_IMAGES: usize = 100_000;
-
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Input {
@@ -120,17 +121,62 @@ pub(super) fn immutable(contents: &Contents, tag: &str) -> Option<bool> {
 pub(super) async fn put_image(call: &Call, input: Input) -> Result<Output, ApiError> {
     let repository =
         call.repository_for_push(input.registry_id.as_deref(), input.repository_name.as_deref()).await?;
-    let manifest = validate::required("imageManifest", input.image_manifest)?;
-    validate::count("imageManifest", manifest.len(), 1, MAX_MANIFEST)?;
-    if let Some(tag) = &input.image_tag {
-        validate::image_tag("imageTag", tag)?;
+    let push = Push {
+        manifest: validate::required("imageManifest", input.image_manifest)?,
+        media_type: input.image_manifest_media_type,
+        tag: input.image_tag,
+        digest: input.image_digest,
+    };
+    let pushed = push_image(&call.app, &repository, &push).await?;
+    Ok(Output {
+        image: ImageOutput {
+            registry_id: repository.registry().account.clone(),
+            repository_name: repository.name().to_owned(),
+            image_id: ImageId { image_digest: Some(pushed.digest.to_string()), image_tag: push.tag },
+            image_manifest: push.manifest,
+            image_manifest_media_type: pushed.media_type,
+        },
+    })
+}
+
+/// An image or index that arrives, by `PutImage` or on `/v2/`.
+#[derive(Debug)]
+pub(in crate::emulator) struct Push {
+    pub(in crate::emulator) manifest: String,
+    pub(in crate::emulator) media_type: Option<String>,
+    pub(in crate::emulator) tag: Option<String>,
+    /// The digest that it is said to have.
+    pub(in crate::emulator) digest: Option<String>,
+}
+
+/// An image that has arrived.
+#[derive(Debug)]
+pub(in crate::emulator) struct Pushed {
+    pub(in crate::emulator) digest: ManifestDigest,
+    pub(in crate::emulator) media_type: String,
+}
+
+/// Stores an image in the repository, unless there is a reason not to.
+pub(in crate::emulator) async fn push_image(
+    app: &Arc<App>,
+    repository: &Arc<Repository>,
+    push: &Push,
+) -> Result<Pushed, ApiError> {
+    let (manifest, quirks) = (&push.manifest, &app.quirks);
+    validate::count("imageManifest", manifest.len(), 1, app.quotas.manifest_bytes.min(MAX_MANIFEST))?;
+    if let Some(tag) = &push.tag {
+        let max = if quirks.tag_length == TagLength::Model { validate::MAX_TAG } else { 128 };
+        validate::image_tag("imageTag", tag, max)?;
     }
-    if let Some(digest) = &input.image_digest {
+    if let Some(digest) = &push.digest {
         validate::digest("imageDigest", digest)?;
     }
-    let parsed = parse(&manifest, input.image_manifest_media_type.as_deref())?;
+    let parsed = parse(manifest, push.media_type.as_deref())?;
+    if quirks.max_layers == MaxLayers::Docker && parsed.blobs.len() > 1 + DOCKER_LAYERS {
+        return Err(ApiError::new("LimitExceededException", "The image has more than 127 layers"));
+    }
     let digest = ManifestDigest::of(manifest.as_bytes());
-    if input.image_digest.as_ref().is_some_and(|given| *given != digest.to_string()) {
+    if push.digest.as_ref().is_some_and(|given| *given != digest.to_string()) {
         return Err(ApiError::new(
             "ImageDigestDoesNotMatchException",
             "The provided image digest does not match the digest calculated by Amazon ECR",
@@ -139,21 +185,24 @@ pub(super) async fn put_image(call: &Call, input: Input) -> Result<Output, ApiEr
 
     // The manifest is on disk before the repository names it. If it is refused after all, it is a blob that
     // no repository has.
-    let blobs = call.app.store.blobs.clone();
+    let blobs = app.store.blobs.clone();
     let bytes = manifest.clone();
     tokio::task::spawn_blocking(move || blobs.put(bytes.as_bytes())).await.map_err(ApiError::server)??;
 
     let media_type = parsed.media_type.as_str().to_owned();
-    let tag = input.image_tag.as_deref();
-    let repush = call.app.quirks.immutable_repush;
-    let now = call.now();
+    let tag = push.tag.as_deref();
+    let repush = quirks.immutable_repush;
+    let needs_subject = quirks.missing_subject == MissingSubject::Refuse;
+    let now = app.clock.now();
     let outcome = repository.change(|contents| {
         let absent = |all: Vec<String>| (!all.is_empty()).then_some(all);
         let missing = parsed.blobs.iter().filter(|blob| !contents.layers.contains_key(blob));
         if let Some(missing) = absent(missing.map(ToString::to_string).collect()) {
             return Err(repository.place().layers_not_found(&missing));
         }
-        let missing = parsed.children.iter().filter(|child| !contents.images.contains_key(child));
+        let subject = parsed.subject.iter().filter(|_| needs_subject);
+        let named = parsed.children.iter().chain(subject);
+        let missing = named.filter(|child| !contents.images.contains_key(child));
         if let Some(missing) = absent(missing.map(ToString::to_string).collect()) {
             return Err(repository.place().images_not_found(&missing));
         }
@@ -180,11 +229,11 @@ pub(super) async fn put_image(call: &Call, input: Input) -> Result<Output, ApiEr
             }
             _ => {}
         }
-        if !known && contents.images.len() >= MAX_IMAGES {
+        if !known && contents.images.len() >= app.quotas.images_per_repository {
             let text = "The repository has reached the maximum number of images";
             return Err(ApiError::new("LimitExceededException", text));
         }
-        if tagged.is_none() && tag.is_some() && contents.tags_of(&digest).len() >= MAX_TAGS {
+        if tagged.is_none() && tag.is_some() && contents.tags_of(&digest).len() >= app.quotas.tags_per_image {
             let text = "The image has reached the maximum number of tags";
             return Err(ApiError::new("LimitExceededException", text));
         }
@@ -213,20 +262,12 @@ pub(super) async fn put_image(call: &Call, input: Input) -> Result<Output, ApiEr
         Ok(())
     });
     if outcome.is_ok() {
-        pushed(&call.app, &repository, &digest, tag);
+        pushed(app, repository, &digest, tag);
     }
     // A refusal can rest on what another call has put in memory a moment ago; it too waits for the disk.
     repository.commit().await?;
     outcome?;
-    Ok(Output {
-        image: ImageOutput {
-            registry_id: repository.registry().account.clone(),
-            repository_name: repository.name().to_owned(),
-            image_id: ImageId { image_digest: Some(digest.to_string()), image_tag: input.image_tag },
-            image_manifest: manifest,
-            image_manifest_media_type: media_type,
-        },
-    })
+    Ok(Pushed { digest, media_type })
 }
 
 #[cfg(test)]

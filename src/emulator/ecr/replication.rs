@@ -109,12 +109,12 @@ pub(super) struct StatusInput {
 pub(super) struct StatusOutput {
     repository_name: String,
     image_id: ImageId,
-    replication_statuses: Vec<Status>,
+    replication_statuses: Vec<OneStatus>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Status {
+struct OneStatus {
     region: String,
     registry_id: String,
     status: ReplicaStatus,
@@ -132,7 +132,7 @@ pub(super) async fn describe_image_replication_status(
     let replicas = repository
         .read(|contents| contents.images.get(&digest).map(|image| image.life.replication.clone()))
         .unwrap_or_default();
-    let status = |replica: Replica| Status {
+    let status = |replica: Replica| OneStatus {
         region: replica.region,
         registry_id: replica.account,
         status: replica.status,

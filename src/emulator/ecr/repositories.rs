@@ -83,6 +83,7 @@ pub(super) async fn create_repository(
     }
     contents.resource_tags = resource_tags(input.tags.unwrap_or_default())?;
 
+    call.check_repositories(&registry, name)?;
     let (repository, new) = call.app.store.create(&registry, contents);
     repository.commit().await?;
     if new {

@@ -369,6 +369,11 @@ async fn advance(
     digest: &ManifestDigest,
 ) -> Result<Option<Scan>, ApiError> {
     let now = call.now();
+    let scan =
+        repository.read(|contents| contents.images.get(digest).and_then(|image| image.life.scan.clone()));
+    if scan.as_ref().is_none_or(|scan| scan.result.is_some()) {
+        return Ok(scan);
+    }
     let seen = repository.change(|contents| {
         let scan = contents.images.get_mut(digest)?.life.scan.as_mut()?;
         let seen = scan.clone();
@@ -377,7 +382,7 @@ async fn advance(
         Some((seen, late))
     });
     let Some((scan, late)) = seen else { return Ok(None) };
-    if scan.result.is_some() || scan.polls > 0 && !late {
+    if scan.polls > 0 && !late {
         return Ok(Some(scan));
     }
     let entry = expected(&call.app, repository, digest);

@@ -1,9 +1,11 @@
 //! The constraints of the model, and the words in which ECR says that one is not met.
 
 use super::super::error::ApiError;
-use crate::base::{RepositoryName, Tag};
+use crate::base::RepositoryName;
 
 const REPOSITORY_NAME: &str = r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*";
+/// Characters of a tag, by the model. OCI's grammar allows 128.
+pub(in crate::emulator) const MAX_TAG: usize = 300;
 const DIGEST: &str = "[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+";
 
 /// The member, which must be there.
@@ -95,12 +97,18 @@ pub(super) fn repository_name<'a>(member: &str, name: Option<&'a str>) -> Result
     }
 }
 
-/// A tag. The model allows 300 characters; what OCI's grammar allows is what can also be pulled.
-pub(super) fn image_tag<'a>(member: &str, tag: &'a str) -> Result<&'a str, ApiError> {
-    count(member, tag.chars().count(), 1, 300)?;
-    match tag.parse::<Tag>() {
-        Ok(_) => Ok(tag),
-        Err(_) => Err(pattern(member, "[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")),
+/// A tag of at most `max` characters, in OCI's grammar: what has another can't be pulled.
+pub(in crate::emulator) fn image_tag<'a>(
+    member: &str,
+    tag: &'a str,
+    max: usize,
+) -> Result<&'a str, ApiError> {
+    count(member, tag.chars().count(), 1, MAX_TAG)?;
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if tag.len() <= max && tag.bytes().all(legal) && !tag.starts_with(['.', '-']) {
+        Ok(tag)
+    } else {
+        Err(pattern(member, &format!("[a-zA-Z0-9_][a-zA-Z0-9._-]{{0,{}}}", max - 1)))
     }
 }
 

@@ -132,9 +132,18 @@ impl Gate {
         })
     }
 
-    /// The password of a new registry token, and when it expires (seconds since 1970).
-    pub(super) fn registry_password(&self, caller: &Caller, now: Timestamp) -> (String, i64) {
-        let expires = now.as_second() + REGISTRY_TOKEN_SECONDS;
+    /// The password of a new registry token, and when it expires (seconds since 1970): in 12 hours, or with the
+    /// caller's session if `with_session` says so.
+    pub(super) fn registry_password(
+        &self,
+        caller: &Caller,
+        now: Timestamp,
+        with_session: bool,
+    ) -> (String, i64) {
+        let mut expires = now.as_second() + REGISTRY_TOKEN_SECONDS;
+        if with_session {
+            expires = expires.min(caller.session.expires);
+        }
         let token = RegistryToken {
             id: seal::random_identifier(20),
             account: caller.session.account.clone(),

@@ -4,8 +4,10 @@
 //! lock                                  held while an emulator uses the directory
 //! keys/                                 the issuer's key and the seal's key, mode 0600
 //! blobs/sha256/44/44136f…               layers, configs and manifests, by content
-//! registries/ACCOUNT/REGION/HASH.json   one repository each; HASH is SHA-256 of its name
+//! registries/ACCOUNT/REGION/HASH.json   one repository each; HASH is SHA-256 of its name. ECR Public's have the
+//!                                       REGION ecr-public
 //! settings/ACCOUNT/REGION.json          the settings of a registry
+//! public/ACCOUNT.json                   what ECR Public shows about a registry
 //! uploads/ID                            the bytes of an open upload
 //! temporary/                            files on their way to their place
 //! ```
@@ -20,6 +22,7 @@
 
 mod blobs;
 mod control;
+mod public;
 mod registry;
 mod repository;
 mod upload;
@@ -30,6 +33,7 @@ pub(super) use control::{
     Replica, ReplicaStatus, ReplicationConfiguration, RepositoryControl, RepositoryFilter, Scan, ScanResult,
     ScanningConfiguration, ScanningRule, SigningConfiguration, Template,
 };
+pub(super) use public::{CatalogData, PublicSettings};
 pub(super) use registry::Registry;
 pub(super) use repository::{
     Contents, Encryption, ExclusionFilter, Image, Layer, Mutability, Repository, ResourceTag,
@@ -50,6 +54,20 @@ pub(super) struct RegistryId {
     /// 12 digits.
     pub(super) account: String,
     pub(super) region: String,
+}
+
+impl RegistryId {
+    /// What stands for the region of an account's registry on ECR Public; no region is called so.
+    pub(super) const PUBLIC: &str = "ecr-public";
+
+    /// The registry of `account` on ECR Public.
+    pub(super) fn public(account: &str) -> Self {
+        Self { account: account.into(), region: Self::PUBLIC.into() }
+    }
+
+    pub(super) fn is_public(&self) -> bool {
+        self.region == Self::PUBLIC
+    }
 }
 
 type Repositories = BTreeMap<RegistryId, BTreeMap<String, Arc<Repository>>>;

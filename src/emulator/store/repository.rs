@@ -1,7 +1,7 @@
 //! One repository: its settings, its layers, images and tags, and its open uploads.
 
 use super::super::error::Place;
-use super::{Disk, ImageLife, RegistryId, RepositoryControl, Upload};
+use super::{Disk, ImageLife, PublicSettings, RegistryId, RepositoryControl, Upload};
 use crate::base::{BlobDigest, ManifestDigest, MediaType, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,6 +32,9 @@ pub(in crate::emulator) struct Contents {
     pub(in crate::emulator) tags: BTreeMap<String, ManifestDigest>,
     #[serde(default)]
     pub(in crate::emulator) control: RepositoryControl,
+    /// What only a repository on ECR Public has.
+    #[serde(default)]
+    pub(in crate::emulator) public: PublicSettings,
 }
 
 impl Contents {
@@ -49,6 +52,7 @@ impl Contents {
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
             control: RepositoryControl::default(),
+            public: PublicSettings::default(),
         }
     }
 
@@ -299,10 +303,10 @@ impl Repository {
     }
 
     /// Opens an upload.
-    pub(in crate::emulator) fn open_upload(&self) -> Arc<Upload> {
+    pub(in crate::emulator) fn open_upload(&self, now: Timestamp) -> Arc<Upload> {
         let id = uuid::Uuid::new_v4().to_string();
         let path = self.disk.root.join("uploads").join(&id);
-        let upload = Arc::new(Upload::new(id.clone(), path));
+        let upload = Arc::new(Upload::new(id.clone(), path, now));
         self.uploads_lock().insert(id, Arc::clone(&upload));
         upload
     }

@@ -1,12 +1,12 @@
 //! An open upload: bytes that arrive part by part and are hashed on the way to their file.
 
 use super::Blobs;
-use crate::base::{BlobDigest, Hasher};
+use crate::base::{BlobDigest, Hasher, Timestamp};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use fs_err as fs;
 use std::io::{self, Seek as _, Write as _};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Characters of base64 that are decoded at a time.
 const CHUNK: usize = 64 * 1024;
@@ -16,6 +16,7 @@ const CHUNK: usize = 64 * 1024;
 #[derive(Debug)]
 pub(in crate::emulator) struct Upload {
     pub(in crate::emulator) id: String,
+    pub(in crate::emulator) opened: Timestamp,
     path: PathBuf,
     state: Mutex<State>,
 }
@@ -29,9 +30,46 @@ struct State {
     /// Whether a part that was not the last one was smaller than allowed.
     too_small: bool,
     hasher: Hasher,
+    /// Bytes of the first part.
+    first_part: u64,
+    /// A part is arriving in pieces; nobody else may write.
+    busy: bool,
     /// Completed or vanished; nothing is accepted any more.
     closed: bool,
 }
+
+impl State {
+    /// Whether a part may start at byte `first`, or wherever the last one ended.
+    fn admit(&self, first: Option<u64>, limits: Limits) -> Result<(), AppendError> {
+        if self.closed {
+            return Err(AppendError::Closed);
+        }
+        if self.busy || first.is_some_and(|first| first != self.held) {
+            return Err(AppendError::OutOfOrder { held: self.held });
+        }
+        if self.parts >= limits.parts {
+            return Err(AppendError::Limit(TOO_MANY));
+        }
+        Ok(())
+    }
+
+    /// Counts a part whose bytes are in the file. As the last step, so that a part counts wholly or not at all.
+    fn take(&mut self, hasher: Hasher, length: u64, limits: Limits) {
+        self.too_small |= self.parts > 0 && self.last_part < limits.min_part;
+        if self.parts == 0 {
+            self.first_part = length;
+        }
+        self.hasher = hasher;
+        self.held += length;
+        self.last_part = length;
+        self.parts += length.div_ceil(MAX_PIECE).max(1);
+    }
+}
+
+/// Bytes of a stream that count as one part, as ECR's proxy seems to cut it.
+const MAX_PIECE: u64 = 20_971_520;
+const TOO_MANY: &str = "The layer has reached the maximum number of parts";
+const TOO_LARGE: &str = "The layer exceeds the maximum size";
 
 /// Why a part was not stored.
 #[derive(Debug)]
@@ -84,8 +122,8 @@ pub(in crate::emulator) struct Limits {
 }
 
 impl Upload {
-    pub(super) fn new(id: String, path: PathBuf) -> Self {
-        Self { id, path, state: Mutex::default() }
+    pub(super) fn new(id: String, path: PathBuf, opened: Timestamp) -> Self {
+        Self { id, opened, path, state: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -102,6 +140,11 @@ impl Upload {
         self.lock().parts + 1
     }
 
+    /// Bytes of the first part.
+    pub(in crate::emulator) fn first_part(&self) -> u64 {
+        self.lock().first_part
+    }
+
     /// Stores a part that starts at byte `first` and is given as base64 of `length` bytes.
     pub(in crate::emulator) fn append(
         &self,
@@ -111,17 +154,9 @@ impl Upload {
         limits: Limits,
     ) -> Result<(), AppendError> {
         let mut state = self.lock();
-        if state.closed {
-            return Err(AppendError::Closed);
-        }
-        if first != state.held {
-            return Err(AppendError::OutOfOrder { held: state.held });
-        }
-        if state.parts >= limits.parts {
-            return Err(AppendError::Limit("The layer has reached the maximum number of parts"));
-        }
+        state.admit(Some(first), limits)?;
         if state.held + length > limits.layer {
-            return Err(AppendError::Limit("The layer exceeds the maximum size"));
+            return Err(AppendError::Limit(TOO_LARGE));
         }
         let mut file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&self.path)?;
         file.seek(io::SeekFrom::Start(first))?;
@@ -131,18 +166,30 @@ impl Upload {
             file.set_len(first)?;
             return Err(error);
         }
-        state.too_small |= state.parts > 0 && state.last_part < limits.min_part;
-        state.hasher = hasher;
-        state.held += length;
-        state.last_part = length;
-        state.parts += 1;
+        state.take(hasher, length, limits);
         Ok(())
+    }
+
+    /// Begins a part that arrives in pieces, at byte `first` or wherever the last one ended. Until it is finished
+    /// or dropped, no other is accepted.
+    pub(in crate::emulator) fn begin(
+        self: &Arc<Self>,
+        first: Option<u64>,
+        limits: Limits,
+    ) -> Result<Part, AppendError> {
+        let mut state = self.lock();
+        state.admit(first, limits)?;
+        let mut file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&self.path)?;
+        file.seek(io::SeekFrom::Start(state.held))?;
+        state.busy = true;
+        let (start, hasher) = (state.held, state.hasher.clone());
+        Ok(Part { upload: Arc::clone(self), file, start, length: 0, hasher, limits, stored: false })
     }
 
     /// Makes a blob of the upload if its digest is one of those `expected`.
     pub(in crate::emulator) fn finish(&self, expected: &[BlobDigest], blobs: &Blobs) -> io::Result<Finish> {
         let mut state = self.lock();
-        if state.closed {
+        if state.closed || state.busy {
             return Ok(Finish::Closed);
         }
         if state.parts == 0 {
@@ -165,6 +212,66 @@ impl Upload {
         let mut state = self.lock();
         state.closed = true;
         if fs::exists(&self.path)? { fs::remove_file(&self.path) } else { Ok(()) }
+    }
+}
+
+/// A part of which piece after piece arrives. Dropped before it is finished, it leaves nothing behind.
+#[derive(Debug)]
+pub(in crate::emulator) struct Part {
+    upload: Arc<Upload>,
+    file: fs::File,
+    start: u64,
+    length: u64,
+    hasher: Hasher,
+    limits: Limits,
+    stored: bool,
+}
+
+impl Part {
+    /// Stores the next piece.
+    pub(in crate::emulator) fn write(&mut self, bytes: &[u8]) -> Result<(), AppendError> {
+        self.length += bytes.len() as u64;
+        if self.start + self.length > self.limits.layer {
+            return Err(AppendError::Limit(TOO_LARGE));
+        }
+        self.hasher.update(bytes);
+        self.file.write_all(bytes)?;
+        Ok(())
+    }
+
+    /// Bytes so far.
+    pub(in crate::emulator) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The part is whole; how many bytes the upload has then. One without any bytes is none.
+    pub(in crate::emulator) fn finish(mut self) -> Result<u64, AppendError> {
+        let mut state = self.upload.lock();
+        if state.closed {
+            return Err(AppendError::Closed);
+        }
+        if self.length > 0 {
+            if state.parts + self.length.div_ceil(MAX_PIECE) > self.limits.parts {
+                return Err(AppendError::Limit(TOO_MANY));
+            }
+            state.take(self.hasher.clone(), self.length, self.limits);
+        }
+        let held = state.held;
+        drop(state);
+        self.stored = true;
+        Ok(held)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.stored
+            && let Err(error) = self.file.set_len(self.start)
+        {
+            // Later bytes overwrite these or the digest does not fit: nothing false can come of it.
+            tracing::error!("{error}");
+        }
+        self.upload.lock().busy = false;
     }
 }
 
@@ -200,14 +307,14 @@ mod tests {
     struct Fixture {
         directory: tempfile::TempDir,
         blobs: Blobs,
-        upload: Upload,
+        upload: Arc<Upload>,
     }
 
     fn fixture() -> Fixture {
         let directory = tempfile::tempdir().unwrap();
         let disk = Disk { root: directory.path().into(), durable: false };
         let blobs = Blobs::new(disk).unwrap();
-        let upload = Upload::new("u".into(), directory.path().join("u"));
+        let upload = Arc::new(Upload::new("u".into(), directory.path().join("u"), Timestamp::UNIX_EPOCH));
         Fixture { directory, blobs, upload }
     }
 
@@ -242,6 +349,34 @@ mod tests {
         let digest = BlobDigest::of(b"hello!");
         assert!(matches!(upload.finish(&[digest], &blobs).unwrap(), Finish::Done(_, 6)));
         assert_eq!(fs::read(blobs.path(&digest)).unwrap(), b"hello!");
+    }
+
+    #[test]
+    fn a_part_in_pieces_counts_once_it_is_whole() {
+        let Fixture { directory: _directory, blobs, upload } = fixture();
+        let mut part = upload.begin(None, LIMITS).unwrap();
+        part.write(b"hel").unwrap();
+        assert!(
+            matches!(append(&upload, 0, b"x"), Err(AppendError::OutOfOrder { held: 0 })),
+            "one at a time"
+        );
+        part.write(b"lo").unwrap();
+        assert_eq!(part.finish().unwrap(), 5);
+        let mut lost = upload.begin(Some(5), LIMITS).unwrap();
+        lost.write(b" all of this goes").unwrap();
+        drop(lost);
+        assert!(matches!(upload.begin(Some(4), LIMITS), Err(AppendError::OutOfOrder { held: 5 })));
+        assert_eq!(upload.begin(None, LIMITS).unwrap().finish().unwrap(), 5, "nothing is no part");
+        let mut part = upload.begin(Some(5), LIMITS).unwrap();
+        part.write(b"!").unwrap();
+        part.finish().unwrap();
+        let mut large = upload.begin(None, LIMITS).unwrap();
+        assert!(matches!(large.write(&[0; 95]), Err(AppendError::Limit(_))));
+        drop(large);
+        let digest = BlobDigest::of(b"hello!");
+        assert!(matches!(upload.finish(&[digest], &blobs).unwrap(), Finish::Done(_, 6)));
+        assert_eq!(fs::read(blobs.path(&digest)).unwrap(), b"hello!");
+        assert!(matches!(upload.begin(None, LIMITS), Err(AppendError::Closed)));
     }
 
     #[test]

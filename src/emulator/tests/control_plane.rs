@@ -4,10 +4,14 @@ use super::*;
 
 const REPO: &str = "shop/api";
 
+/// An input about the repository, with `more`.
 fn about(more: Value) -> Value {
-    let mut input = json!({ "repositoryName": REPO });
-    for (member, value) in more.as_object().unwrap() {
-        input[member] = value.clone();
+    with(json!({ "repositoryName": REPO }), more)
+}
+
+fn with(mut input: Value, more: Value) -> Value {
+    if let (Some(input), Value::Object(more)) = (input.as_object_mut(), more) {
+        input.extend(more);
     }
     input
 }
@@ -337,6 +341,39 @@ async fn images_arrive_in_other_registries() {
 }
 
 #[tokio::test]
+async fn replication_goes_on_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let state = || Settings { state: Some(directory.path().into()), ..settings(&clock) };
+    let bench = Bench::with(state(), Arc::clone(&clock)).await;
+    bench.call("CreateRepository", json!({ "repositoryName": REPO })).await.unwrap();
+    let digest = bench.push_image(b"one", "1").await;
+    let own = RegistryId { account: "123456789012".into(), region: "us-east-1".into() };
+    let there = RegistryId { region: "eu-west-1".into(), ..own.clone() };
+    let repository = bench.emulator.app.store.repository(&own, REPO).unwrap();
+    // As a process leaves it that ends between the answer and the copy.
+    repository.change(|contents| {
+        let image = contents.images.get_mut(&digest.parse().unwrap()).unwrap();
+        image.life.replication.push(store::Replica {
+            region: there.region.clone(),
+            account: there.account.clone(),
+            status: store::ReplicaStatus::InProgress,
+            failure: None,
+            tags: vec!["1".into()],
+        });
+    });
+    repository.commit().await.unwrap();
+    drop(repository);
+    bench.emulator.stop().await;
+    let bench = Bench::with(state(), clock).await;
+    let status = about(json!({ "imageId": { "imageTag": "1" } }));
+    let done = |answer: &Value| answer["replicationStatuses"][0]["status"] == "COMPLETE";
+    bench.until("DescribeImageReplicationStatus", status, done).await;
+    let copy = bench.emulator.app.store.repository(&there, REPO).unwrap();
+    assert_eq!(copy.read(|contents| contents.tags["1"].to_string()), digest);
+}
+
+#[tokio::test]
 async fn scans_wait_and_find_what_the_file_says() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("findings.json");
@@ -475,13 +512,7 @@ async fn referrers_follow_their_subject() {
         let input = about(json!({ "imageManifest": artifact.to_string() }));
         bench.call("PutImage", input).await.unwrap();
     }
-    let list = |more: Value| {
-        let mut input = about(json!({ "subjectId": { "imageDigest": subject } }));
-        for (member, value) in more.as_object().unwrap() {
-            input[member] = value.clone();
-        }
-        input
-    };
+    let list = |more: Value| with(about(json!({ "subjectId": { "imageDigest": subject } })), more);
     let all = bench.call("ListImageReferrers", list(json!({}))).await.unwrap();
     assert_eq!(all["referrers"].as_array().unwrap().len(), 3);
     assert!(all["referrers"][0]["annotations"]["number"].is_string());

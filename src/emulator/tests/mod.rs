@@ -15,6 +15,9 @@ mod control_plane;
 mod faults;
 mod iam;
 mod identity;
+mod limits;
+mod oci;
+mod public;
 mod registry;
 
 const PART: u64 = 1000;
@@ -244,8 +247,43 @@ impl Bench {
         request.send().await.unwrap()
     }
 
+    /// A request to `/v2/` with a Basic token.
+    fn oci(&self, token: &str, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let url = if path.starts_with("http") { path.to_owned() } else { self.url(path) };
+        self.http.request(method, url).header(AUTHORIZATION, format!("Basic {token}"))
+    }
+
+    /// Sends it; status, headers and body.
+    async fn send(request: reqwest::RequestBuilder) -> Said {
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let body = answer.bytes().await.unwrap();
+        let json = serde_json::from_slice(&body).unwrap_or_default();
+        Said { status, headers, json }
+    }
+
     fn inject(&self, fault: &str) {
         self.emulator.inject(fault.parse().unwrap());
+    }
+}
+
+/// What `/v2/` answered.
+#[derive(Debug)]
+struct Said {
+    status: u16,
+    headers: reqwest::header::HeaderMap,
+    json: Value,
+}
+
+impl Said {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Status and code of an error.
+    fn error(&self) -> (u16, &str) {
+        (self.status, self.json["errors"][0]["code"].as_str().unwrap_or_default())
     }
 }
 

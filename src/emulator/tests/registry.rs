@@ -330,11 +330,8 @@ async fn bad_input_gets_an_error_of_its_own_kind() {
 #[tokio::test]
 async fn uncertain_points_are_switches() {
     let clock = clock();
-    let quirks = Quirks {
-        expired_registry_token: StatusCode::UNAUTHORIZED,
-        immutable_repush: ImmutableRepush::ImageTagAlreadyExists,
-        absent_layer: AbsentLayer::Failure,
-    };
+    let quirks = ["expired-token=401", "immutable-repush=tag-exists", "absent-layer=failure"];
+    let quirks = quirks.iter().map(|text| text.parse::<Quirk>().unwrap()).collect();
     let bench = Bench::with(Settings { quirks, ..settings(&clock) }, clock).await;
     let input = json!({ "repositoryName": "shop/api", "imageTagMutability": "IMMUTABLE" });
     bench.call("CreateRepository", input).await.unwrap();

@@ -130,7 +130,9 @@ mod tests {
     }
 
     fn run(rules: Value, images: &[Subject]) -> Vec<(usize, i64)> {
-        let policy = Policy::parse(&json!({ "rules": rules }).to_string()).unwrap();
+        let mut policy = json!({});
+        policy["rules"] = rules;
+        let policy = Policy::parse(&policy.to_string()).unwrap();
         let mut marks: Vec<_> =
             evaluate(&policy, images, now()).into_iter().map(|mark| (mark.image, mark.priority)).collect();
         marks.sort_unstable();

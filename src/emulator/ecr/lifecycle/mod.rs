@@ -257,11 +257,14 @@ pub(super) async fn get_lifecycle_policy_preview(
             Some(ids.iter().filter_map(known).collect::<Vec<ManifestDigest>>())
         }
     };
-    let seen = repository.change(|contents| {
-        let preview = contents.control.preview.as_mut()?;
-        preview.complete = true;
-        Some(preview.clone())
-    });
+    let seen = repository.read(|contents| contents.control.preview.clone());
+    if seen.as_ref().is_some_and(|preview| !preview.complete) {
+        repository.change(|contents| {
+            if let Some(preview) = &mut contents.control.preview {
+                preview.complete = true;
+            }
+        });
+    }
     repository.commit().await?;
     let none =
         || repository.place().none_set("LifecyclePolicyPreviewNotFoundException", "Lifecycle policy preview");
