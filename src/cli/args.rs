@@ -363,6 +363,21 @@ pub(super) struct Emulator {
     /// Something to go wrong, see docs/emulator.md [repeatable]
     #[arg(long = "fault", env = "CONSIGN_FAULT", value_name = "FAULT")]
     pub(super) faults: Vec<String>,
+    /// A reading of something that is not known about ECR, NAME=VALUE, see docs/emulator.md [repeatable]
+    #[arg(long = "quirk", env = "CONSIGN_QUIRK", value_name = "QUIRK", value_delimiter = ',')]
+    pub(super) quirks: Vec<String>,
+    /// Throttle calls at the rates of ECR's quotas
+    #[arg(long, env = "CONSIGN_ENFORCE_RATES", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub(super) enforce_rates: bool,
+    /// Keep to the OCI distribution specification where ECR deviates from it
+    #[arg(long, env = "CONSIGN_STRICT_OCI", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub(super) strict_oci: bool,
+    /// JSON file with accounts, roles, users and policies, besides the built-in role
+    #[arg(long, env = "CONSIGN_IAM", value_name = "PATH")]
+    pub(super) iam: Option<PathBuf>,
+    /// JSON file with what scans find
+    #[arg(long, env = "CONSIGN_FINDINGS", value_name = "PATH")]
+    pub(super) findings: Option<PathBuf>,
     /// File that gets a JSON line for each request
     #[arg(long, env = "CONSIGN_REQUEST_LOG", value_name = "PATH")]
     pub(super) request_log: Option<PathBuf>,

@@ -3,9 +3,10 @@
 use super::Context;
 use super::args::Emulator as Args;
 use super::error::{CliError, Fail, bad_option};
+use super::settings::list;
 use crate::base::clock::SystemClock;
 use crate::base::{Event, Failure, Kind};
-use crate::emulator::{Emulator, Fault, Settings, StartError};
+use crate::emulator::{Emulator, Fault, Quirks, Settings, StartError};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
@@ -30,6 +31,11 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<ExitCode, Fail>
         registry_host,
         part_size,
         faults,
+        quirks: readings,
+        enforce_rates,
+        strict_oci,
+        iam,
+        findings,
         clock: Arc::new(SystemClock),
         ..Settings::default()
     };
