@@ -36,12 +36,12 @@ pub(super) use paging::Paging;
 pub(super) use pushed::pushed;
 pub(super) use put_image::{Push, push_image};
 pub(super) use replication::resume as resume_replication;
-pub(super) use templates::for_push as repository_for_push;
+pub(super) use templates::{for_push as repository_for_push, would_make as push_makes_repository};
 pub(super) use validate::{MAX_TAG, image_tag};
 
 use super::app::App;
 use super::error::{ApiError, Place};
-use super::iam::Caller;
+use super::iam::{self, Caller};
 use super::log::PartRecord;
 use super::quirk::JsonCreateOnPush;
 use super::store::{RegistryId, Repository};
@@ -205,6 +205,10 @@ impl Call {
         let legal = validate::repository_name("repositoryName", name)?;
         let makes = self.app.quirks.json_create_on_push == JsonCreateOnPush::On;
         if makes && id.account == self.caller.session.account {
+            if push_makes_repository(&self.app, &id, legal) {
+                let session = &self.caller.session;
+                iam::ask_for(&self.app, session, iam::Service::Ecr, &id, &["CreateRepository"], legal)?;
+            }
             repository_for_push(&self.app, &id, legal).await?;
         }
         self.repository(registry, name)

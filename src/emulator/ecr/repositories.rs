@@ -82,17 +82,6 @@ pub(super) async fn create_repository(
         contents.encryption = encryption(wanted, &registry.region, &registry.account)?;
     }
     contents.resource_tags = resource_tags(input.tags.unwrap_or_default())?;
-    if registry.account != call.caller.session.account {
-        let resource = arn(&registry.region, &registry.account, name);
-        return Err(ApiError::new(
-            "AccessDeniedException",
-            format!(
-                "User: {} is not authorized to perform: ecr:CreateRepository on resource: {resource} because no \
-                 resource-based policy allows the ecr:CreateRepository action",
-                call.caller.session.arn()
-            ),
-        ));
-    }
 
     call.check_repositories(&registry, name)?;
     let (repository, new) = call.app.store.create(&registry, contents);

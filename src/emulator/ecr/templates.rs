@@ -295,6 +295,12 @@ pub(super) fn contents_for(
     Some(contents)
 }
 
+/// Whether a push to the repository would make it.
+pub(in crate::emulator) fn would_make(app: &App, registry: &RegistryId, name: &str) -> bool {
+    app.store.repository(registry, name).is_none()
+        && contents_for(app, registry, name, "CREATE_ON_PUSH", app.clock.now()).is_some()
+}
+
 /// The repository that is pushed to. If there is none, and a template says so, it is made.
 pub(in crate::emulator) async fn for_push(
     app: &App,

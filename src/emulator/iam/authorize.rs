@@ -9,7 +9,7 @@ use super::context::Context;
 use super::decide::{decide, decide_trust};
 use super::demand::{self, Demand, Service};
 use super::directory::Role;
-use super::document::{Attached, Document, Finding, Principal, Question};
+use super::document::{Attached, Document, Finding, Principal, Question, is_account};
 use super::session::Session;
 use crate::base::clock::rfc3339;
 use axum::http::StatusCode;
@@ -41,7 +41,13 @@ pub(in crate::emulator) fn ask(
     body: &[u8],
 ) -> Result<(), ApiError> {
     let own = RegistryId { account: caller.session.account.clone(), region: caller.region.clone() };
-    for demand in demand::of_call(service, operation, body, &own)? {
+    // A registry of ECR Public has an alias besides its account.
+    let account_of = |id: &str| match service {
+        _ if is_account(id) => Some(id.to_owned()),
+        Service::Ecr => None,
+        Service::EcrPublic => ecr::public::account_of(app, id),
+    };
+    for demand in demand::of_call(service, operation, body, &own, account_of)? {
         check(app, &caller.session, &caller.region, demand)?;
     }
     Ok(())

@@ -6,7 +6,6 @@
 use super::super::error::ApiError;
 use super::super::store::RegistryId;
 use super::context::Context;
-use super::document::is_account;
 use axum::http::Method;
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
@@ -88,12 +87,13 @@ fn text(value: Option<&Value>) -> Option<&str> {
     value.and_then(Value::as_str)
 }
 
-/// What a call of the JSON API needs.
+/// What a call of the JSON API needs. `account_of` gives the account of a registry's id.
 pub(super) fn of_call(
     service: Service,
     operation: &str,
     body: &[u8],
     caller: &RegistryId,
+    account_of: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<Demand>, ApiError> {
     // Only an object: a list would be read as the members in order, and every reader has another order.
     let members = match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
@@ -101,10 +101,12 @@ pub(super) fn of_call(
         Some(b'{') => serde_json::from_slice(body).map_err(ApiError::serialization)?,
         Some(_) => return Err(ApiError::serialization("The request body is not a JSON object")),
     };
-    // The operation refuses what is no account.
-    let named = text(members.registry_id.as_ref()).filter(|id| is_account(id));
-    let registry =
-        RegistryId { account: named.unwrap_or(&caller.account).to_owned(), region: caller.region.clone() };
+    // The operation refuses what is no registry.
+    let named = text(members.registry_id.as_ref()).and_then(account_of);
+    let registry = RegistryId {
+        account: named.unwrap_or_else(|| caller.account.clone()),
+        region: caller.region.clone(),
+    };
     let context = members.context();
     let on = |action: &str, name: &str| Demand::on_repository(service, action, &registry, name);
     let mut demands = if let Some(name) = text(members.repository_name.as_ref()) {
@@ -242,7 +244,9 @@ mod tests {
     #[test]
     fn calls() {
         let needs = |service, operation: &str, body: Value| -> Vec<String> {
-            let demands = of_call(service, operation, body.to_string().as_bytes(), &caller()).unwrap();
+            let body = body.to_string();
+            let demands =
+                of_call(service, operation, body.as_bytes(), &caller(), |id| Some(id.to_owned())).unwrap();
             demands.iter().map(|demand| format!("{} {}", demand.action, demand.resource)).collect()
         };
         let here = "arn:aws:ecr:us-east-1:123456789012:repository";
@@ -285,7 +289,7 @@ mod tests {
         for body in
             [&b"[\"123456789012\", \"a\"]"[..], b"7", b"{", b"{\"repositoryName\":1,\"repositoryName\":2}"]
         {
-            let error = of_call(Service::Ecr, "PutImage", body, &caller()).unwrap_err();
+            let error = of_call(Service::Ecr, "PutImage", body, &caller(), |_| None).unwrap_err();
             assert_eq!(error.code, "SerializationException");
         }
     }

@@ -69,7 +69,7 @@ fn directory() -> Value {
         "210987654321": {
             "users": [{
                 "name": "alice",
-                "policies": { "all": allow(&json!(["ecr:*", "sts:AssumeRole"]), "*") },
+                "policies": { "all": allow(&json!(["ecr:*", "ecr-public:*", "sts:AssumeRole"]), "*") },
                 "accessKeys": [{ "id": "AKIAIOSFODNN7EXAMPLE", "secret": "wJalrXUtnFEMI" }],
             }],
         },
@@ -339,4 +339,129 @@ async fn what_sts_refuses_of_a_session() {
     assert_eq!(element(&xml, "Audience"), "sts.amazonaws.com");
     let next = keys(&bench.assume_role(&keys(&xml), "team", &[]).await.unwrap());
     bench.call_as(&next, "DescribeImages", name("shop/api")).await.unwrap();
+}
+
+#[tokio::test]
+async fn policies_of_resources() {
+    let (bench, _directory) = Bench::with_directory().await;
+    bench.push_image(b"layer", "1").await;
+    let alice =
+        Keys { id: "AKIAIOSFODNN7EXAMPLE".into(), secret: "wJalrXUtnFEMI".into(), token: String::new() };
+    let statement = |effect: &str, principal: &str, actions: Value| {
+        policy(&json!([{ "Effect": effect, "Principal": { "AWS": principal }, "Action": actions }]))
+            .to_string()
+    };
+    let set = async |repository: &str, policy: String| {
+        let input = json!({ "repositoryName": repository, "policyText": policy, "force": true });
+        bench.call("SetRepositoryPolicy", input).await.unwrap();
+    };
+    let theirs = |repository: &str| json!({ "registryId": "123456789012", "repositoryName": repository });
+    let mut image = theirs("shop/api");
+    image["imageIds"] = json!([{ "imageTag": "1" }]);
+    bench.denial(&alice, "BatchGetImage", image.clone()).await;
+    set("shop/api", statement("Allow", "210987654321", json!("ecr:BatchGetImage"))).await;
+    bench.call_as(&alice, "BatchGetImage", image).await.unwrap();
+    bench.denial(&alice, "DescribeImages", theirs("shop/api")).await;
+
+    // In the same account, a policy that names the role is enough, and one that denies wins.
+    let reader = bench.keys_of("ci/reader", &[]).await;
+    bench.denial(&reader, "ListImages", name("other")).await;
+    let role = "arn:aws:iam::123456789012:role/ci/reader";
+    set("other", statement("Allow", role, json!("ecr:ListImages"))).await;
+    bench.call_as(&reader, "ListImages", name("other")).await.unwrap();
+    set("other", statement("Deny", "*", json!("ecr:BatchGetImage"))).await;
+    let input = json!({ "repositoryName": "other", "imageIds": [{ "imageTag": "1" }] });
+    let message = bench.denial(&bench.keys, "BatchGetImage", input).await;
+    assert!(message.ends_with("with an explicit deny in a resource-based policy"), "{message}");
+
+    // The registry's policy lets another account create repositories.
+    bench.denial(&alice, "CreateRepository", theirs("from/afar")).await;
+    let registry = policy(&json!([{
+        "Effect": "Allow", "Principal": { "AWS": "210987654321" }, "Action": "ecr:CreateRepository",
+        "Resource": "arn:aws:ecr:us-east-1:123456789012:repository/from/*",
+    }]));
+    bench.call("PutRegistryPolicy", json!({ "policyText": registry.to_string() })).await.unwrap();
+    bench.call_as(&alice, "CreateRepository", theirs("from/afar")).await.unwrap();
+    bench.denial(&alice, "CreateRepository", theirs("elsewhere")).await;
+    let mine = bench.call("DescribeRepositories", json!({ "repositoryNames": ["from/afar"] })).await.unwrap();
+    assert_eq!(mine["repositories"][0]["registryId"], "123456789012");
+
+    // Pushing makes a repository only for those who may create one.
+    let template = json!({ "prefix": "shop", "appliedFor": ["CREATE_ON_PUSH"] });
+    bench.call("CreateRepositoryCreationTemplate", template).await.unwrap();
+    let tags = [("Tags.member.1.Key", "team"), ("Tags.member.1.Value", "shop")];
+    let team = keys(&bench.assume_role(&reader, "team", &tags).await.unwrap());
+    bench.call_as(&team, "InitiateLayerUpload", name("shop/new")).await.unwrap();
+    let bounded = r#"{"Statement":{"Effect":"Allow","Action":"ecr:InitiateLayerUpload","Resource":"*"}}"#;
+    let bounded = bench.assume_role(&reader, "team", &[tags[0], tags[1], ("Policy", bounded)]).await.unwrap();
+    let message = bench.denial(&keys(&bounded), "InitiateLayerUpload", name("shop/newer")).await;
+    assert!(message.contains("is not authorized to perform: ecr:CreateRepository on"), "{message}");
+}
+
+#[tokio::test]
+async fn what_a_push_needs_besides() {
+    let (bench, _directory) = Bench::with_directory().await;
+    bench.push_image(b"layer", "1").await;
+    let setting = json!({ "name": "BLOB_MOUNTING", "value": "ENABLED" });
+    bench.call("PutAccountSetting", setting).await.unwrap();
+    let template = json!({ "prefix": "shop", "appliedFor": ["CREATE_ON_PUSH"] });
+    bench.call("CreateRepositoryCreationTemplate", template).await.unwrap();
+    let reader = bench.keys_of("ci/reader", &[]).await;
+    let tags = [("Tags.member.1.Key", "team"), ("Tags.member.1.Value", "shop")];
+    let token_for = async |policy: &str| {
+        let extra = [tags[0], tags[1], ("Policy", policy)];
+        let keys = keys(&bench.assume_role(&reader, "team", &extra).await.unwrap());
+        // The role itself may log in nowhere; the bounds of its sessions are what is tried here.
+        let session =
+            bench.emulator.app.gate.seal.unseal::<crate::emulator::iam::Session>("session", &keys.token);
+        let caller = crate::emulator::iam::Caller { session: session.unwrap(), region: "us-east-1".into() };
+        let (password, _) = bench.emulator.app.registry_password(&caller);
+        BASE64_STANDARD.encode(format!("AWS:{password}"))
+    };
+    let upload = async |token: &str, path: &str| {
+        let request = bench.http.post(bench.url(path)).header(AUTHORIZATION, format!("Basic {token}"));
+        let answer = request.header("content-length", "0").send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let statement = |actions: Value, resource: &str| allow(&actions, resource).to_string();
+    let writer = token_for(&statement(json!("ecr:InitiateLayerUpload"), "*")).await;
+    let (status, text) = upload(&writer, "/v2/shop/new/blobs/uploads/").await;
+    assert!(status == 403 && text.contains("perform: ecr:CreateRepository on"), "{status} {text}");
+    let maker = token_for(&statement(json!(["ecr:InitiateLayerUpload", "ecr:CreateRepository"]), "*")).await;
+    assert_eq!(upload(&maker, "/v2/shop/new/blobs/uploads/").await.0, 202);
+
+    let mount = format!("/v2/shop/new/blobs/uploads/?mount={}&from=shop/api", BlobDigest::of(b"layer"));
+    assert_eq!(upload(&writer, &mount).await.0, 202, "who may not read the source gets an upload");
+    let both =
+        token_for(&statement(json!(["ecr:InitiateLayerUpload", "ecr:GetDownloadUrlForLayer"]), "*")).await;
+    assert_eq!(upload(&both, &mount).await.0, 201);
+
+    // A path that is spelled in another way is the same path.
+    let read = bench.http.get(bench.url("/v2/shop/api/m%61nifests/1"));
+    let read = read.header(AUTHORIZATION, format!("Basic {writer}")).send().await.unwrap();
+    assert_eq!(read.status(), 403);
+}
+
+#[tokio::test]
+async fn public_registries_by_their_aliases() {
+    let (bench, _directory) = Bench::with_directory().await;
+    let call = async |keys: &Keys, operation: &str, input: Value| {
+        let target = format!("SpencerFrontendService.{operation}");
+        let body = input.to_string().into_bytes();
+        let answer = bench.signed(keys, "ecr-public", Some(&target), body).send().await.unwrap();
+        answer.json::<Value>().await.unwrap()
+    };
+    let own = crate::emulator::ecr::public::alias("123456789012");
+    let made = call(&bench.keys, "CreateRepository", json!({ "repositoryName": "tool" })).await;
+    assert_eq!(made["repository"]["repositoryName"], "tool", "{made}");
+    let by_alias = json!({ "registryId": own, "repositoryName": "tool", "force": true });
+    let alice =
+        Keys { id: "AKIAIOSFODNN7EXAMPLE".into(), secret: "wJalrXUtnFEMI".into(), token: String::new() };
+    let refused = call(&alice, "DeleteRepository", by_alias.clone()).await;
+    assert_eq!(refused["__type"], "AccessDeniedException", "{refused}");
+    let reader = bench.keys_of("ci/reader", &[]).await;
+    let refused = call(&reader, "GetAuthorizationToken", json!({})).await;
+    assert!(refused["message"].as_str().unwrap().contains("perform: ecr-public:GetAuthorizationToken on"));
+    let deleted = call(&bench.keys, "DeleteRepository", by_alias).await;
+    assert_eq!(deleted["repository"]["repositoryName"], "tool", "{deleted}");
 }

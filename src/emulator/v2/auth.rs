@@ -7,7 +7,7 @@
 
 use super::super::app::App;
 use super::super::ecr::public;
-use super::super::iam::{self, PasswordFlaw, RegistryToken};
+use super::super::iam::{self, PasswordFlaw, RegistryToken, Session};
 use super::super::quirk::ExpiredToken;
 use super::super::store::RegistryId;
 use super::refusal::{Challenge, Refusal};
@@ -24,11 +24,11 @@ const ANONYMOUS_SECONDS: i64 = 12 * 3600;
 const PUBLIC_HOSTS: [&str; 2] = ["public.ecr.aws", "ecr-public.aws.com"];
 
 /// Who comes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Visitor {
     Anonymous,
     /// Somebody with a token.
-    Known(Box<RegistryToken>),
+    Known(Box<Session>),
 }
 
 /// What the `Authorization` header shows.
@@ -96,7 +96,7 @@ impl<'a> Spot<'a> {
                     let (actions, repository) = iam::registry_actions(parts, path);
                     let repository = repository.unwrap_or("*");
                     iam::ask_for(app, &token.session, iam::Service::Ecr, &registry, &actions, repository)?;
-                    Ok((Visitor::Known(token), registry))
+                    Ok((Visitor::Known(token.session.into()), registry))
                 }
                 _ => Err(Refusal::unauthorized(Challenge::Basic)),
             },
@@ -110,7 +110,7 @@ impl<'a> Spot<'a> {
                             iam::ask_for(app, &token.session, service, &registry, &actions, name)?;
                         }
                         if reads || token.account == *account {
-                            return Ok((Visitor::Known(token), registry));
+                            return Ok((Visitor::Known(token.session.into()), registry));
                         }
                         Err(denied(&format!("Account {} may not push here", token.account)))
                     }
@@ -122,7 +122,7 @@ impl<'a> Spot<'a> {
             Self::Nowhere { .. } => match shown(app, parts, Challenge::Bearer, revoke)? {
                 Shown::Token(token) => {
                     let registry = RegistryId::public(&token.account);
-                    Ok((Visitor::Known(token), registry))
+                    Ok((Visitor::Known(token.session.into()), registry))
                 }
                 Shown::Anonymous => Ok((Visitor::Anonymous, RegistryId::public("000000000000"))),
                 Shown::Nothing => Err(Refusal::unauthorized(Challenge::Bearer)),

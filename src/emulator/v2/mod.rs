@@ -27,6 +27,7 @@ use super::app::App;
 use super::body::Incoming;
 use super::ecr;
 use super::error::{ApiError, Place};
+use super::iam;
 use super::limits::Payer;
 use super::log::PartRecord;
 use super::quirk::PublicHeadBlob;
@@ -220,8 +221,18 @@ async fn answer(
     }
     let path = target.repository().unwrap_or_default();
     // A template may say that a repository is made when something is pushed to it.
-    let pushes = matches!(target, Target::Uploads { .. } | Target::Manifest { .. }) && !reads;
+    let pushes = match target {
+        Target::Uploads { .. } => parts.method == Method::POST,
+        Target::Manifest { .. } => parts.method == Method::PUT,
+        _ => false,
+    };
     if pushes && !registry.is_public() && spot.name().parse::<RepositoryName>().is_ok() {
+        if let Visitor::Known(session) = &visitor
+            && ecr::push_makes_repository(app, &registry, spot.name())
+        {
+            let actions = ["CreateRepository"];
+            iam::ask_for(app, session, iam::Service::Ecr, &registry, &actions, spot.name())?;
+        }
         ecr::repository_for_push(app, &registry, spot.name()).await?;
     }
     let mut visit = Visit {

@@ -91,7 +91,8 @@ impl Visit<'_> {
     }
 
     /// Gives the repository a blob of another one in the same registry: if the account has switched that on, both
-    /// are encrypted with the same key, an image there uses it, and the sender may read it there.
+    /// are encrypted with the same key, and an image there uses it. The sender has to be allowed to read
+    /// it there; who is not gets an upload, as for every other reason.
     fn mount(&self, digest: &str, from: &str) -> Option<BlobDigest> {
         let registry = self.repository.registry();
         let name =
@@ -100,10 +101,11 @@ impl Visit<'_> {
         if !self.app.strict_oci && !self.app.mounts_blobs(registry) {
             return None;
         }
-        let Visitor::Known(token) = &self.visitor else { return None };
-        if !registry.is_public() {
+        if let Visitor::Known(session) = &self.visitor
+            && !registry.is_public()
+        {
             let reads = ["GetDownloadUrlForLayer"];
-            iam::ask_for(self.app, &token.session, iam::Service::Ecr, registry, &reads, name).ok()?;
+            iam::ask_for(self.app, session, iam::Service::Ecr, registry, &reads, name).ok()?;
         }
         let source = self.app.store.repository(registry, name)?;
         let (encryption, layer) = source.read(|contents| {
