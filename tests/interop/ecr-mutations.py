@@ -3,7 +3,8 @@
     … python ecr-mutations.py [NUMBER [SEED]]
 
 The requests are those that `ecr-model.py` makes, which lies beside this file; the environment is the same. The state
-should be one that nobody needs. Prints `ok` or `FAILED` and what went wrong.
+should be one that nobody needs. Prints `ok` or `FAILED` and what went wrong, and
+`N passed, N failed` at the end.
 """
 
 import collections
@@ -102,4 +103,5 @@ print(", ".join(f"{count} {code}" for code, count in codes.most_common()))
 for one in wrong[:20]:
     print("   ", *one)
 print(f"{'FAILED' if wrong else 'ok'} mutations: {len(requests)} operations, {number} requests, {len(wrong)} wrong")
+print("0 passed, 1 failed" if wrong else "1 passed, 0 failed")
 sys.exit(bool(wrong))

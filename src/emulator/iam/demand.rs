@@ -6,6 +6,7 @@
 use super::super::error::ApiError;
 use super::super::store::RegistryId;
 use super::context::Context;
+use super::document::is_account;
 use axum::http::Method;
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::request::Parts;
@@ -148,14 +149,19 @@ pub(super) fn of_call(
     Ok(demands)
 }
 
-/// On a resource that is named by its ARN.
+/// On a repository that is named by its ARN. What names no repository is refused by the operation.
 fn on_arn(service: Service, operation: &str, arn: &str, caller: &RegistryId) -> Demand {
-    let [_, _, _, region, account, path] = arn.splitn(6, ':').collect::<Vec<_>>()[..] else {
-        return Demand { resource: arn.into(), ..Demand::on_all(service, operation, &caller.account) };
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let [_, _, of, region, account, path] = parts[..] else {
+        return Demand::on_all(service, operation, &caller.account);
     };
-    let registry = RegistryId { account: account.into(), region: region.into() };
-    let name = path.strip_prefix("repository/").unwrap_or_default();
-    Demand { resource: arn.into(), ..Demand::on_repository(service, operation, &registry, name) }
+    match path.strip_prefix("repository/") {
+        Some(name) if of == service.prefix() && is_account(account) => {
+            let registry = RegistryId { account: account.into(), region: region.into() };
+            Demand { resource: arn.into(), ..Demand::on_repository(service, operation, &registry, name) }
+        }
+        _ => Demand::on_all(service, operation, &caller.account),
+    }
 }
 
 impl Members {
