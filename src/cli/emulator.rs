@@ -71,6 +71,8 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<ExitCode, Fail>
 
 /// Prints how to reach the emulator, and serves until somebody asks it to stop.
 async fn serve(emulator: &Emulator, context: &Context) -> Result<ExitCode, Fail> {
+    // Whoever has read the lines may ask it to stop at once.
+    let interrupted = super::interrupted();
     let lines: String = emulator
         .environment()
         .iter()
@@ -79,7 +81,7 @@ async fn serve(emulator: &Emulator, context: &Context) -> Result<ExitCode, Fail>
     context.printer.stdout(&lines)?;
     let what = format!("serving ECR on http://{}; Ctrl-C ends it", emulator.address());
     context.reporter.event(Event::Started { what });
-    super::interrupted().await;
+    interrupted.await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -104,13 +106,14 @@ async fn against(emulator: &Emulator, command: &[OsString], context: &Context) -
         }
     }
     let name = command[0].to_string_lossy();
+    let interrupted = super::interrupted();
     let mut running = child.spawn().map_err(|error| {
         CliError::input(format!("running `{name}`: {error}"))
             .hinted("what comes after `--` is a command and its arguments")
     })?;
     let status = tokio::select! {
         status = running.wait() => status,
-        signal = super::interrupted() => {
+        signal = interrupted => {
             // A terminal sends Ctrl-C to the command as well; a CI system that ends a job may not.
             if let Some(pid) = running.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw) {
                 let signal = if signal == 2 { rustix::process::Signal::INT } else { rustix::process::Signal::TERM };

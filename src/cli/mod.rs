@@ -122,18 +122,19 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
     done.unwrap_or_else(|failure: Fail| context.fail(&*failure))
 }
 
-/// Waits for Ctrl-C or SIGTERM and gives the signal's number.
-async fn interrupted() -> u8 {
+/// Waits for Ctrl-C or SIGTERM and gives the signal's number. From the call on, before it is awaited, neither ends
+/// the process by itself.
+fn interrupted() -> impl Future<Output = u8> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => match pressed {
-            Ok(()) => 2,
-            Err(_) => std::future::pending().await,
-        },
-        _ = terminate.recv() => 15,
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async {
+        match (interrupt, terminate) {
+            (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
+                _ = interrupt.recv() => 2,
+                _ = terminate.recv() => 15,
+            },
+            _ => std::future::pending().await,
+        }
     }
 }
 

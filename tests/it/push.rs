@@ -267,22 +267,49 @@ fn an_aws_host_is_what_the_registry_is_called_if_it_is_told_so() {
 /// What no source settles about ECR can be either way; a push works with each reading.
 #[test]
 fn every_reading_of_what_is_not_known() {
-    use consign::emulator::{AbsentLayer, ImmutableRepush, Quirks, Settings};
-    let likely = Quirks::default();
-    for (part_size, quirks) in [
-        (5 * 1024 * 1024, likely),
-        (20_971_520, likely),
-        (10_485_760, Quirks { immutable_repush: ImmutableRepush::ImageTagAlreadyExists, ..likely }),
-        (10_485_760, Quirks { absent_layer: AbsentLayer::Failure, ..likely }),
-    ] {
-        let t = Context::with_settings(Settings { part_size, quirks, ..Settings::default() });
-        t.noise("app/data", 11, 1);
-        t.file("app/consign.yaml", "apiVersion: consign/v1\nrepository: { tagMutability: IMMUTABLE }\n");
-        let first = t.consign(PUSH).succeeds();
-        let again = t.consign(PUSH.iter().chain(&["--no-cache"])).succeeds();
-        assert_eq!(again, first);
-        t.file("app/other", "x");
-        let refused = t.consign(PUSH).fails(4);
-        assert!(refused.contains(&digest(&first)), "{refused}");
+    use consign::emulator::{Quirk, Quirks, Settings};
+    for (name, values) in Quirk::ALL {
+        // The first one is what every other test runs with.
+        for value in &values[1..] {
+            let quirk: Quirk = format!("{name}={value}").parse().unwrap();
+            // Parts as the emulator has them by itself, since their size is one of the quirks.
+            let t = Context::with_settings(Settings {
+                quirks: Quirks::from_iter([quirk]),
+                ..Settings::default()
+            });
+            t.noise("app/data", 6, 1);
+            t.file("app/consign.yaml", "apiVersion: consign/v1\nrepository: { tagMutability: IMMUTABLE }\n");
+            let first = t.consign(PUSH).succeeds();
+            let again = t.consign(PUSH.iter().chain(&["--no-cache"])).succeeds();
+            assert_eq!(again, first, "{name}={value}");
+            t.file("app/other", "x");
+            let refused = t.consign(PUSH).fails(4);
+            assert!(refused.contains(&digest(&first)), "{name}={value}: {refused}");
+        }
     }
+}
+
+#[test]
+fn a_part_can_have_any_size() {
+    for part_size in [5 * 1024 * 1024, 7_000_001, 20_971_520] {
+        let t = Context::with_settings(consign::emulator::Settings { part_size, ..Default::default() });
+        t.noise("app/data", 23, 1);
+        t.consign(PUSH).succeeds();
+        let parts = t.requests("UploadLayerPart").into_iter().filter_map(|request| request.part);
+        let sizes: Vec<u64> = parts.map(|part| part.bytes_stored).collect();
+        assert!(sizes.iter().filter(|size| **size == part_size).count() >= 1, "{sizes:?}");
+    }
+}
+
+#[test]
+fn the_rates_of_ecrs_quotas_are_kept() {
+    let settings = consign::emulator::Settings { enforce_rates: true, ..Default::default() };
+    let t = Context::with_settings(settings);
+    t.app();
+    let tags: Vec<String> = (0..12).map(|number| format!("shop/api:{number}")).collect();
+    let tags = tags.join(",");
+    t.consign(["build", "app", "--create-repository", "--push", "--tag", &tags]).succeeds();
+    assert_eq!(t.ecr().registry()["shop/api"].images[0].tags.len(), 12);
+    let refused = t.requests("PutImage").iter().filter(|request| request.error.is_some()).count();
+    assert_eq!(refused, 0, "PutImage is paced, so none is throttled");
 }

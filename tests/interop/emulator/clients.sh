@@ -1,5 +1,5 @@
 #!/bin/bash
-# Docker, podman and skopeo push to the emulator, and each reads what the others wrote; private and public.
+# Docker, podman, skopeo and consign push to the emulator, and each reads what the others wrote; private and public.
 #
 #   clients.sh BINARY
 #
@@ -158,6 +158,13 @@ read_by_all() {
   for reader in docker podman skopeo; do
     same "layers by $reader" "$2" "$("layers_$reader" "$1")"
   done
+  # Recomputes every digest and size, of all images of an index.
+  "$binary" validate "$1"
+}
+
+from_consign() {
+  "$binary" build "$WORK/root" --tag "$HOST/from/consign:1" --create-repository --push
+  "$binary" inspect --format json "$HOST/from/consign:1" | jq -c .config.rootfs.diff_ids >"$WORK/consign.layers"
 }
 
 make_images() {
@@ -289,6 +296,8 @@ check "podman push" from_podman
 check "podman push in Docker's format" from_podman_docker_format
 check "skopeo copy" from_skopeo
 check "skopeo copy of an index" from_skopeo_all
+check "consign build --push" from_consign
+check "what consign wrote, read by all" read_by_all "$HOST/from/consign:1" "$(cat "$WORK/consign.layers")"
 check "what Docker wrote, read by all" read_by_all "$HOST/from/docker:1" "$(cat "$WORK/docker.layers")"
 check "what podman wrote, read by all" read_by_all "$HOST/from/podman:1" "$(cat "$WORK/podman.layers")"
 check "what podman wrote for Docker, read by all" read_by_all "$HOST/from/podman:v2s2" "$(cat "$WORK/podman.layers")"
