@@ -4,8 +4,17 @@
 //! know are kept, so that a config that passes through loses nothing.
 
 use crate::base::{DiffId, Platform};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+
+/// Reads `null` as nothing: that is how Go writes a list or map that has no members, and Docker is written in Go.
+pub(super) fn null_is_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
 
 /// The whole config document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +34,7 @@ pub struct ImageConfig {
     /// The layers, by the digest of their uncompressed tar.
     pub rootfs: RootFs,
     /// How each layer came to be, the lowest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<History>,
     /// Keys of others.
     #[serde(flatten)]
@@ -39,6 +48,7 @@ pub struct RootFs {
     #[serde(rename = "type")]
     pub kind: String,
     /// The lowest layer first.
+    #[serde(deserialize_with = "null_is_empty")]
     pub diff_ids: Vec<DiffId>,
 }
 
@@ -77,11 +87,11 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// Ports: `8080/tcp`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[expect(clippy::zero_sized_map_values, reason = "a set, as Go writes it in JSON")]
     pub exposed_ports: BTreeMap<String, Empty>,
     /// Environment, `NAME=value`, in the order of the input.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
     /// The program and its fixed arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,14 +100,14 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cmd: Option<Vec<String>>,
     /// Mount points.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "BTreeMap::is_empty")]
     #[expect(clippy::zero_sized_map_values, reason = "a set, as Go writes it in JSON")]
     pub volumes: BTreeMap<String, Empty>,
     /// The working directory, absolute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,
     /// Free text by key.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// The signal that asks it to stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,5 +130,13 @@ mod tests {
         let text = r#"{"architecture":"amd64","os":"linux","config":{"Healthcheck":{"Test":["NONE"]}},"rootfs":{"type":"layers","diff_ids":[]},"moby.buildkit.cache.v0":"x"}"#;
         let config: ImageConfig = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&config).unwrap(), text);
+    }
+
+    #[test]
+    fn reads_what_go_writes_for_nothing() {
+        let text = r#"{"architecture":"amd64","os":"linux","config":{"Env":null,"ExposedPorts":null,"Labels":null,"Volumes":null},"rootfs":{"type":"layers","diff_ids":null},"history":null}"#;
+        let config: ImageConfig = serde_json::from_str(text).unwrap();
+        assert!(config.history.is_empty() && config.rootfs.diff_ids.is_empty());
+        assert_eq!(config.config, Some(Config::default()));
     }
 }

@@ -57,7 +57,7 @@ def push(number, problems):
             ecr.put_image(repositoryName=REPOSITORY, imageManifest=text, imageTag=tag)
             acknowledged[tag] = (digest(text.encode()), digest(layer))
             count += 1
-    except (botocore.exceptions.HTTPClientError, botocore.exceptions.CredentialRetrievalError):
+    except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError):
         pass
     except Exception as error:  # noqa: BLE001: nothing else may happen
         problems.append(repr(error))
