@@ -30,6 +30,7 @@
 //! | `json-create-on-push` | `on` `off` | whether templates make repositories for pushes by the API too |
 //! | `error-type-header` | `absent` `sent` | whether JSON errors carry `x-amzn-ErrorType` |
 //! | `retry-after` | `absent` `sent` | whether a throttled answer on `/v2/` says when to come back |
+//! | `replication-rules` | `10` `25` | how many replication rules a registry may have |
 //! | `token-rate` | `500` `20` | calls of `GetAuthorizationToken` per second, with enforced rates |
 //! | `control-plane-rate` | `20` `5` | calls per second of operations without a published rate, with enforced rates |
 //! | `public-head-blob` | `401-anonymous` `401` `200` | `HEAD` of a blob on ECR Public: 401 was seen, but Docker can push |
@@ -236,6 +237,10 @@ quirks! {
     "retry-after" retry_after RetryAfter: "Whether a throttled answer on `/v2/` says when to come back." {
         "absent" Absent: "It does not.",
         "sent" Sent: "It says: in a second.",
+    }
+    "replication-rules" replication_rules ReplicationRules: "How many replication rules a registry may have." {
+        "10" Ten: "10, as in the API model and the quota table.",
+        "25" TwentyFive: "25, as on the page about replication.",
     }
     "token-rate" token_rate TokenRate: "Calls of `GetAuthorizationToken` per second, with enforced rates." {
         "500" Quota: "500, as in the quota table.",

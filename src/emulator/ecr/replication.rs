@@ -6,6 +6,7 @@
 
 use super::super::app::App;
 use super::super::error::ApiError;
+use super::super::quirk::ReplicationRules;
 use super::super::store::{
     Contents, Destination, Image, ImageLife, RegistryId, Replica, ReplicaStatus, ReplicationConfiguration,
     Repository,
@@ -15,7 +16,6 @@ use crate::base::ManifestDigest;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, PoisonError};
 
-const MAX_RULES: usize = 25;
 const MAX_DESTINATIONS: usize = 25;
 
 #[derive(Debug, Serialize)]
@@ -39,10 +39,18 @@ pub(super) struct PutConfiguration {
     replication_configuration: Option<ReplicationConfiguration>,
 }
 
-fn check(configuration: &ReplicationConfiguration, own: &RegistryId) -> Result<(), ApiError> {
+fn check(
+    configuration: &ReplicationConfiguration,
+    own: &RegistryId,
+    most: ReplicationRules,
+) -> Result<(), ApiError> {
     const MEMBER: &str = "replicationConfiguration";
     let rules = format!("{MEMBER}.rules");
-    validate::count(&rules, configuration.rules.len(), 0, MAX_RULES)?;
+    let most = match most {
+        ReplicationRules::Ten => 10,
+        ReplicationRules::TwentyFive => 25,
+    };
+    validate::count(&rules, configuration.rules.len(), 0, most)?;
     let mut destinations: Vec<&Destination> = Vec::new();
     for rule in &configuration.rules {
         validate::count(&format!("{rules}.destinations"), rule.destinations.len(), 0, 100)?;
@@ -89,7 +97,7 @@ pub(super) async fn put_replication_configuration(
 ) -> Result<PutConfiguration, ApiError> {
     let wanted = validate::required("replicationConfiguration", input.replication_configuration)?;
     let id = call.registry(None)?;
-    check(&wanted, &id)?;
+    check(&wanted, &id, call.app.quirks.replication_rules)?;
     let registry = call.app.store.registry(&id);
     registry.change(|settings| settings.replication = wanted.clone());
     registry.commit().await?;
