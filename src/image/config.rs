@@ -3,6 +3,8 @@
 //! Source: <https://github.com/opencontainers/image-spec/blob/main/config.md>. Keys that this program does not
 //! know are kept, so that a config that passes through loses nothing.
 
+#![expect(clippy::zero_sized_map_values, reason = "sets, as Go writes them in JSON")]
+
 use crate::base::{DiffId, Platform};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -88,7 +90,6 @@ pub struct Config {
     pub user: Option<String>,
     /// Ports: `8080/tcp`.
     #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "BTreeMap::is_empty")]
-    #[expect(clippy::zero_sized_map_values, reason = "a set, as Go writes it in JSON")]
     pub exposed_ports: BTreeMap<String, Empty>,
     /// Environment, `NAME=value`, in the order of the input.
     #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "Vec::is_empty")]
@@ -101,7 +102,6 @@ pub struct Config {
     pub cmd: Option<Vec<String>>,
     /// Mount points.
     #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "BTreeMap::is_empty")]
-    #[expect(clippy::zero_sized_map_values, reason = "a set, as Go writes it in JSON")]
     pub volumes: BTreeMap<String, Empty>,
     /// The working directory, absolute.
     #[serde(default, skip_serializing_if = "Option::is_none")]

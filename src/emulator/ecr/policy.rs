@@ -118,23 +118,6 @@ fn covers(statement: &Value, action: &str) -> bool {
     actions.iter().any(|pattern| glob::matches_like(&pattern.to_lowercase(), &action.to_lowercase()))
 }
 
-/// Whether the policy `text` lets another `account` do `action` to `resource`. A condition is not understood: it
-/// never counts as met for what allows, and always for what denies.
-pub(in crate::emulator) fn lets(text: &str, account: &str, action: &str, resource: &str) -> bool {
-    let document: Value = serde_json::from_str(text).unwrap_or_default();
-    let Some(document) = document.as_object() else { return false };
-    let matching = |effect: &str| {
-        statements(document).into_iter().any(|statement| {
-            statement["Effect"] == effect
-                && (effect == "Deny" || statement.get("Condition").is_none())
-                && names_account(statement, account)
-                && covers(statement, action)
-                && texts(&statement["Resource"]).iter().any(|pattern| glob::matches_like(pattern, resource))
-        })
-    };
-    matching("Allow") && !matching("Deny")
-}
-
 /// Whether the policy of a repository keeps the callers of `account` from ever setting another.
 pub(super) fn locks_out(text: &str, account: &str) -> bool {
     let document: Value = serde_json::from_str(text).unwrap_or_default();
@@ -182,20 +165,5 @@ mod tests {
             check(Some("nonsense".into()), Attached::Repository).unwrap_err().message,
             "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'"
         );
-    }
-
-    #[test]
-    fn what_a_registry_policy_lets_others_do() {
-        let arn = "arn:aws:ecr:us-east-1:123456789012:repository/shop/api";
-        assert!(lets(REPLICATION, "111111111111", "ecr:ReplicateImage", arn));
-        assert!(!lets(REPLICATION, "222222222222", "ecr:ReplicateImage", arn));
-        assert!(!lets(REPLICATION, "111111111111", "ecr:PutImage", arn));
-        assert!(!lets(REPLICATION, "111111111111", "ecr:ReplicateImage", &arn.replace("shop", "bank")));
-        let denied = REPLICATION.replace(
-            "\"Statement\":[",
-            "\"Statement\":[{\"Effect\":\"Deny\",\"Principal\":\"*\",\
-            \"Action\":\"ecr:*\",\"Resource\":\"*\",\"Condition\":{}},",
-        );
-        assert!(!lets(&denied, "111111111111", "ecr:ReplicateImage", arn));
     }
 }

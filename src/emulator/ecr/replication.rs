@@ -6,12 +6,13 @@
 
 use super::super::app::App;
 use super::super::error::ApiError;
+use super::super::iam;
 use super::super::quirk::ReplicationRules;
 use super::super::store::{
     Contents, Destination, Image, ImageLife, RegistryId, Replica, ReplicaStatus, ReplicationConfiguration,
     Repository,
 };
-use super::{Call, ImageId, Nothing, images, policy, put_image, repositories, scanning, templates, validate};
+use super::{Call, ImageId, Nothing, images, put_image, repositories, scanning, templates, validate};
 use crate::base::ManifestDigest;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, PoisonError};
@@ -271,7 +272,7 @@ async fn copy(
         let resource = repositories::arn(&registry.region, &registry.account, name);
         *from == registry.account
             || app.store.registry(&registry).read(|settings| {
-                settings.policy.as_ref().is_some_and(|text| policy::lets(text, from, action, &resource))
+                settings.policy.as_ref().is_some_and(|text| iam::registry_lets(text, from, action, &resource))
             })
     };
     if !lets("ecr:ReplicateImage") {

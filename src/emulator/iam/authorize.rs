@@ -53,6 +53,18 @@ pub(in crate::emulator) fn ask(
     Ok(())
 }
 
+/// Whether the policy `text` of a registry lets another `account`, as a whole, do `action` to `resource`.
+pub(in crate::emulator) fn registry_lets(text: &str, account: &str, action: &str, resource: &str) -> bool {
+    let Ok(document) = Document::parse(text, Attached::Registry) else { return false };
+    let root = format!("arn:aws:iam::{account}:root");
+    let principal = Principal { account: Some(account), arn: Some(&root), session: None, federated: None };
+    let mut context = Context::default();
+    context.add("aws:PrincipalAccount", account);
+    context.add("aws:PrincipalArn", &root);
+    let question = Question { principal, action, resource, context: &context };
+    matches!(document.finding(&question), Finding::Allow(_))
+}
+
 /// Whether `session` may do all of `actions` (without their `ecr:`) on a repository.
 pub(in crate::emulator) fn ask_for(
     app: &App,
@@ -198,4 +210,28 @@ impl Assumption<'_> {
 
 fn denied(message: String) -> ApiError {
     ApiError::with_status(StatusCode::FORBIDDEN, "AccessDenied", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPLICATION: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"r","Effect":"Allow",
+        "Principal":{"AWS":"arn:aws:iam::111111111111:root"},"Action":["ecr:CreateRepository","ecr:ReplicateImage"],
+        "Resource":["arn:aws:ecr:us-east-1:123456789012:repository/shop/*"]}]}"#;
+
+    #[test]
+    fn what_a_registry_policy_lets_others_do() {
+        let arn = "arn:aws:ecr:us-east-1:123456789012:repository/shop/api";
+        assert!(registry_lets(REPLICATION, "111111111111", "ecr:ReplicateImage", arn));
+        assert!(!registry_lets(REPLICATION, "222222222222", "ecr:ReplicateImage", arn));
+        assert!(!registry_lets(REPLICATION, "111111111111", "ecr:PutImage", arn));
+        let other = arn.replace("shop", "bank");
+        assert!(!registry_lets(REPLICATION, "111111111111", "ecr:ReplicateImage", &other));
+        let denied = REPLICATION.replace(
+            "\"Statement\":[",
+            "\"Statement\":[{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"ecr:*\",\"Resource\":\"*\"},",
+        );
+        assert!(!registry_lets(&denied, "111111111111", "ecr:ReplicateImage", arn));
+    }
 }

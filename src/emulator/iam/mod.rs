@@ -21,7 +21,7 @@ mod managed;
 mod pattern;
 mod session;
 
-pub(super) use authorize::{Assumption, ask, ask_for};
+pub(super) use authorize::{Assumption, ask, ask_for, registry_lets};
 pub(super) use context::Context;
 pub(super) use demand::{Service, of_registry as registry_actions};
 pub(super) use directory::{Directory, Own, Provider};
