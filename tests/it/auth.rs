@@ -177,12 +177,13 @@ fn the_gate_of_github_may_be_closed() {
 fn sessions_shorter_than_the_push_are_renewed_in_time() {
     let settings = Settings {
         credential_lifetime: std::time::Duration::from_secs(3),
-        faults: vec!["slow,rate=4000000".parse().unwrap()],
+        faults: vec!["slow,rate=6000000".parse().unwrap()],
         part_size: 5 * 1024 * 1024,
         ..Settings::default()
     };
     let t = Context::with_settings(settings);
-    t.noise("app/data", 12, 1);
+    // Four parts of a good second each.
+    t.noise("app/data", 20, 1);
     t.consign(PUSH).succeeds();
     assert!(t.requests("AssumeRoleWithWebIdentity").len() > 1);
 }
