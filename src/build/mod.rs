@@ -2,9 +2,11 @@
 //! them. Nothing here talks to a network.
 
 pub mod error;
+pub mod output;
 pub mod recipe;
 
 pub use error::BuildError;
+pub use output::Output;
 pub use recipe::{LayerFacts, Recipe, RecipeLayer, TreeSource};
 
 use crate::base::{Event, Platform, Reporter};

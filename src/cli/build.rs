@@ -8,15 +8,13 @@ use super::settings::list;
 use super::targets::{Registries, manifest_id, references, session};
 use super::{Context, http};
 use crate::auth::Session;
-use crate::base::{Event, Failure, Kind, ManifestDigest, Platform, Reference, Reporter};
-use crate::build::{BuildSettings, LayerFacts, Recipe, prepare};
-use crate::image::{Form, LayoutWriter, Root, WriteLayoutError};
+use crate::base::{Event, Platform, Reference};
+use crate::build::{BuildSettings, Output, Recipe, output, prepare};
+use crate::image::{Form, LayoutWriter};
 use crate::publish::{Published, Reuse, Target, publish};
 use crate::registry::ecr::NewRepository;
-use crate::registry::{Cancelled, Source as _, SourceError};
 use crate::spec::{Plan, RepositorySettings};
 use serde_json::json;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,7 +31,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     let targets = if args.push { registries.targets(&tags)? } else { Vec::new() };
     let cache_from = references("--cache-from", &args.layers.cache_from)?;
     let results = ResultFiles::check(&args.results, &context.environment)?;
-    let outputs: Vec<_> = args.outputs.iter().map(|text| Output::parse(text)).collect::<Result<_, _>>()?;
+    let outputs: Vec<_> = args.outputs.iter().map(|text| parse_output(text)).collect::<Result<_, _>>()?;
     let (plan, file) = plan(&args)?;
     let settings = BuildSettings {
         context: args.context.clone(),
@@ -62,7 +60,8 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     if !outputs.is_empty() || !args.push {
         let (recipe, reporter) = (Arc::clone(&recipe), Arc::clone(&context.reporter));
         let names = tags.clone();
-        digest = Some(blocking(move || write_outputs(&recipe, &outputs, &names, &reporter)).await?);
+        let write = move || Ok(output::write(&recipe, &outputs, &names, &reporter)?);
+        digest = Some(blocking(write).await?);
     }
     if let Some(session) = session {
         let push = Push {
@@ -200,113 +199,38 @@ impl Push<'_> {
     }
 }
 
-/// One `--output`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Output {
-    form: Form,
-    dest: PathBuf,
-}
-
-impl Output {
-    /// `type=oci|docker,dest=PATH[,tar=true|false]`. An OCI layout is a tar if its name ends in `.tar`, else a
-    /// directory, unless `tar=` says otherwise.
-    fn parse(text: &str) -> Result<Self, Fail> {
-        let wrong = |why: String| {
-            let error: Fail = CliError::input(format!("--output: `{text}`: {why}"))
-                .hinted("write `type=oci,dest=PATH` or `type=docker,dest=FILE.tar`")
-                .into();
-            error
-        };
-        let (mut kind, mut dest, mut tar) = (None, None, None);
-        for field in text.split(',') {
-            match field.split_once('=') {
-                Some(("type", value)) => kind = Some(value),
-                Some(("dest", value)) if !value.is_empty() => dest = Some(PathBuf::from(value)),
-                Some(("tar", "true")) => tar = Some(true),
-                Some(("tar", "false")) => tar = Some(false),
-                _ => return Err(wrong(format!("`{field}` is none of type=, dest= and tar="))),
-            }
-        }
-        let dest = dest.ok_or_else(|| wrong("it has no dest=".into()))?;
-        let is_tar = tar.unwrap_or_else(|| dest.extension().is_some_and(|extension| extension == "tar"));
-        let form = match kind {
-            Some("oci") if is_tar => Form::Tar,
-            Some("oci") => Form::Directory,
-            Some("docker") if tar == Some(false) => return Err(wrong("`docker load` takes a tar".into())),
-            Some("docker") => Form::Docker,
-            Some(other) => return Err(wrong(format!("`{other}` is no type of output"))),
-            None => return Err(wrong("it has no type=".into())),
-        };
-        // A wrong folder is found before the build.
-        LayoutWriter::create(&dest, form).map_err(|error| bad_option("--output", error))?;
-        Ok(Self { form, dest })
-    }
-}
-
-/// Makes the image on this machine, writes it to each output, and gives its digest.
-fn write_outputs(
-    recipe: &Recipe,
-    outputs: &[Output],
-    names: &[Reference],
-    reporter: &Arc<dyn Reporter>,
-) -> Result<ManifestDigest, Fail> {
-    let writers: Vec<_> = outputs
-        .iter()
-        .map(|output| LayoutWriter::create(&output.dest, output.form))
-        .collect::<Result<_, _>>()?;
-    let mut facts: Vec<LayerFacts> = Vec::with_capacity(recipe.layers.len());
-    for (index, layer) in recipe.layers.iter().enumerate() {
-        reporter.event(Event::LayerStarted {
-            index,
-            name: layer.name.clone(),
-            bytes: Some(layer.tree.content_size()),
-        });
-        let mut blobs: Vec<_> = writers.iter().map(LayoutWriter::blob).collect::<Result<_, _>>()?;
-        let mut broken = None;
-        let made = recipe.source(index, reporter).write_to(&mut |bytes| {
-            for (blob, output) in blobs.iter_mut().zip(outputs) {
-                if let Err(source) = blob.write_all(&bytes) {
-                    broken = Some(WriteLayoutError::Io { destination: output.dest.clone(), source });
-                    return Err(Cancelled);
-                }
-            }
-            Ok(())
-        });
-        let made = match (made, broken) {
-            (Ok(made), _) => made,
-            (Err(_), Some(broken)) => return Err(broken.into()),
-            (Err(SourceError::Failed(error)), None) => return Err(Box::new(error)),
-            (Err(SourceError::Cancelled), None) => unreachable!("invariant: only the sink cancels"),
-        };
-        for blob in blobs {
-            blob.commit(made.digest)?;
-        }
-        facts.push(recipe.facts(&made));
-    }
-    let (config, manifest) = recipe.documents(&facts);
-    for writer in writers {
-        writer.put(config.bytes())?;
-        writer.put(manifest.bytes())?;
-        let mut descriptor = manifest.descriptor();
-        descriptor.platform = Some(recipe.platform.clone());
-        writer.finish(&[Root { descriptor, names: names.to_vec() }])?;
-    }
-    Ok(manifest.manifest_digest())
-}
-
-impl Failure for WriteLayoutError {
-    fn kind(&self) -> Kind {
-        Kind::Input
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                Some("make room on that disk, or write to another one".into())
-            }
-            _ => None,
+/// One `--output`: `type=oci|docker,dest=PATH[,tar=true|false]`. An OCI layout is a tar if its name ends in `.tar`, else a
+/// directory, unless `tar=` says otherwise.
+fn parse_output(text: &str) -> Result<Output, Fail> {
+    let wrong = |why: String| {
+        let error: Fail = CliError::input(format!("--output: `{text}`: {why}"))
+            .hinted("write `type=oci,dest=PATH` or `type=docker,dest=FILE.tar`")
+            .into();
+        error
+    };
+    let (mut kind, mut dest, mut tar) = (None, None, None);
+    for field in text.split(',') {
+        match field.split_once('=') {
+            Some(("type", value)) => kind = Some(value),
+            Some(("dest", value)) if !value.is_empty() => dest = Some(PathBuf::from(value)),
+            Some(("tar", "true")) => tar = Some(true),
+            Some(("tar", "false")) => tar = Some(false),
+            _ => return Err(wrong(format!("`{field}` is none of type=, dest= and tar="))),
         }
     }
+    let dest = dest.ok_or_else(|| wrong("it has no dest=".into()))?;
+    let is_tar = tar.unwrap_or_else(|| dest.extension().is_some_and(|extension| extension == "tar"));
+    let form = match kind {
+        Some("oci") if is_tar => Form::Tar,
+        Some("oci") => Form::Directory,
+        Some("docker") if tar == Some(false) => return Err(wrong("`docker load` takes a tar".into())),
+        Some("docker") => Form::Docker,
+        Some(other) => return Err(wrong(format!("`{other}` is no type of output"))),
+        None => return Err(wrong("it has no type=".into())),
+    };
+    // A wrong folder is found before the build.
+    LayoutWriter::create(&dest, form).map_err(|error| bad_option("--output", error))?;
+    Ok(Output { form, dest })
 }
 
 #[cfg(test)]
@@ -317,8 +241,7 @@ mod tests {
     fn outputs() {
         let folder = tempfile::tempdir().unwrap();
         let parse = |spec: &str| {
-            Output::parse(&spec.replace("DIR", &folder.path().display().to_string()))
-                .map(|output| output.form)
+            parse_output(&spec.replace("DIR", &folder.path().display().to_string())).map(|output| output.form)
         };
         assert_eq!(parse("type=oci,dest=DIR/x").unwrap(), Form::Directory);
         assert_eq!(parse("type=oci,dest=DIR/x.tar").unwrap(), Form::Tar);

@@ -4,19 +4,13 @@ use super::Context;
 use super::args::Emulator as Args;
 use super::error::{CliError, Fail, bad_option};
 use super::settings::list;
+use crate::base::Event;
 use crate::base::clock::SystemClock;
-use crate::base::{Event, Failure, Kind};
-use crate::emulator::{Emulator, Fault, Quirk, Quirks, Settings, StartError};
+use crate::emulator::{Emulator, Fault, Quirk, Quirks, Settings};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
-
-impl Failure for StartError {
-    fn kind(&self) -> Kind {
-        Kind::Input
-    }
-}
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<ExitCode, Fail> {
     let Args {

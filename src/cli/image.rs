@@ -6,30 +6,16 @@ use super::error::{CliError, Fail, auth};
 use super::results::ResultFiles;
 use super::targets::{Registries, manifest_id, references, session};
 use super::{Context, http};
-use crate::base::{BlobDigest, Event, Failure, Kind, ManifestDigest, MediaType, Reference, human};
-use crate::image::{
-    BlobReader, BlobSource as _, Blobs, Descriptor, ImageConfig, Index, Layout, Manifest, OpenError, Report,
-    validate as recompute,
-};
+use crate::base::{BlobDigest, Event, ManifestDigest, MediaType, Reference, human};
+use crate::image::{Descriptor, ImageConfig, Index, Layout, Manifest, Report, validate as recompute};
 use crate::publish::{Finished, publish_finished};
 use crate::registry::ecr::{Ecr, NewRepository};
-use crate::registry::{
-    Cancelled, Made, ManifestId, Registry as _, RegistryError, Sink, Source, SourceError, StoredManifest,
-};
-use bytes::Bytes;
+use crate::registry::{Registry as _, RegistryError, RemoteBlobs, StoredManifest};
 use futures::TryStreamExt as _;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
-use tokio_util::io::{StreamReader, SyncIoBridge};
-
-impl Failure for OpenError {
-    fn kind(&self) -> Kind {
-        Kind::Input
-    }
-}
 
 pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
     let names = references("REF", &args.references)?;
@@ -65,61 +51,7 @@ fn finished(path: &Path) -> Result<Finished, Fail> {
             .hinted("the first argument is an OCI layout or an archive: `consign build -o type=oci,dest=PATH` makes one")
             .into());
     }
-    let layout = Arc::new(Layout::open(path)?);
-    let root = layout.root(None)?.clone();
-    let image = layout.image(&root, None)?;
-    let manifest = image.manifest.value();
-    for descriptor in manifest.layers.iter().chain([&manifest.config]) {
-        layout.source(descriptor)?;
-    }
-    let platform = image.config.value().platform.clone();
-    let blob = move |descriptor: &Descriptor| -> Arc<dyn Source> {
-        Arc::new(LayoutSource {
-            name: format!("sha256:{}", descriptor.digest.short()),
-            layout: Arc::clone(&layout),
-            descriptor: descriptor.clone(),
-        })
-    };
-    Ok(Finished { manifest: image.manifest, platform, blob: Box::new(blob) })
-}
-
-/// A blob of an image on disk.
-#[derive(Debug)]
-struct LayoutSource {
-    name: String,
-    layout: Arc<Layout>,
-    descriptor: Descriptor,
-}
-
-impl Source for LayoutSource {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn digest(&self) -> Option<BlobDigest> {
-        Some(self.descriptor.digest)
-    }
-
-    fn write_to(&self, sink: Sink<'_>) -> Result<Made, SourceError> {
-        let failed = |error: &dyn std::fmt::Display| {
-            SourceError::Failed(Arc::new(CliError::input(format!("reading the blob {}: {error}", self.name))))
-        };
-        let blob = self.layout.source(&self.descriptor).map_err(|error| failed(&error))?;
-        let mut reader = blob.open().map_err(|error| failed(&error))?;
-        let mut hasher = crate::base::Hasher::new();
-        let mut size = 0;
-        loop {
-            let mut buffer = vec![0; 256 * 1024];
-            let count = reader.read(&mut buffer).map_err(|error| failed(&error))?;
-            if count == 0 {
-                return Ok(Made { digest: hasher.into(), size, diff_id: None });
-            }
-            buffer.truncate(count);
-            hasher.update(&buffer);
-            size += count as u64;
-            sink(Bytes::from(buffer)).map_err(|Cancelled| SourceError::Cancelled)?;
-        }
-    }
+    Ok(Finished::open(path)?)
 }
 
 /// An image that was named: on disk if there is something by that name, else in ECR.
@@ -299,7 +231,7 @@ pub(super) async fn validate(args: Existing, context: &Context) -> Result<(), Fa
         Named::Remote { registry, reference, manifest } => {
             let digest = manifest.digest();
             let runtime = tokio::runtime::Handle::current();
-            let blobs = RemoteBlobs { registry, reference, runtime };
+            let blobs = RemoteBlobs::new(*registry, reference.repository.clone(), runtime);
             blocking(move || Ok(recompute(&blobs, digest))).await?
         }
     };
@@ -338,35 +270,4 @@ fn tell(report: &Report, context: &Context) -> Result<(), Fail> {
         "notes": notes,
     });
     context.printer.result(&text, &json)
-}
-
-/// The blobs of a repository, for code that reads them without knowing of networks. Only called on threads that
-/// may block.
-struct RemoteBlobs {
-    registry: Box<Ecr>,
-    reference: Box<Reference>,
-    runtime: tokio::runtime::Handle,
-}
-
-impl Blobs for RemoteBlobs {
-    fn open(&self, digest: &BlobDigest) -> io::Result<Option<BlobReader>> {
-        let repository = &self.reference.repository;
-        self.runtime.block_on(async {
-            // Manifests are not among a registry's blobs, and a digest does not tell which of the two it is of.
-            let id = ManifestId::Digest((*digest).into());
-            if let Some(manifest) = self.registry.manifest(repository, &id).await.map_err(io::Error::other)? {
-                return Ok(Some(Box::new(io::Cursor::new(manifest.bytes)) as BlobReader));
-            }
-            match self.registry.download(repository, digest).await {
-                Ok(stream) => {
-                    let reader = StreamReader::new(stream.map_err(io::Error::other));
-                    Ok(Some(
-                        Box::new(SyncIoBridge::new_with_handle(reader, self.runtime.clone())) as BlobReader
-                    ))
-                }
-                Err(RegistryError::Refused { code, .. }) if code == "LayersNotFoundException" => Ok(None),
-                Err(error) => Err(io::Error::other(error)),
-            }
-        })
-    }
 }

@@ -2,16 +2,9 @@
 
 use super::args::{Build, CompressionKind, ImageOptions, LayerOptions};
 use super::error::{CliError, Fail, bad_option};
-use crate::base::{Failure, Kind as FailureKind};
 use crate::layer::Encoding;
-use crate::spec::{self, ImageSettings, LayerPlan, Owner, Plan, SpecError};
+use crate::spec::{self, ImageSettings, LayerPlan, Owner, Plan};
 use std::path::{Path, PathBuf};
-
-impl Failure for SpecError {
-    fn kind(&self) -> FailureKind {
-        FailureKind::Input
-    }
-}
 
 /// The plan, and the file that it came from, if there is one.
 pub(super) fn plan(args: &Build) -> Result<(Plan, Option<PathBuf>), Fail> {

@@ -5,6 +5,7 @@
 //! [error pages](https://docs.aws.amazon.com/AmazonECR/latest/userguide/common-errors.html), and texts seen
 //! from the service. Where no text of the service is known, the message follows the style of its neighbours.
 
+use crate::base::{Failure, Kind};
 use axum::http::StatusCode;
 use serde_json::Value;
 use std::fmt::Display;
@@ -59,6 +60,12 @@ pub enum StartError {
     /// Reading or writing the state failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+impl Failure for StartError {
+    fn kind(&self) -> Kind {
+        Kind::Input
+    }
 }
 
 /// A refused call.

@@ -7,7 +7,7 @@
 use super::archive::{self, DockerImage};
 use super::blob::{BlobSource, Verified};
 use super::{Descriptor, Document, Index, Manifest};
-use crate::base::{BlobDigest, MediaType, Reference};
+use crate::base::{BlobDigest, Failure, Kind, MediaType, Reference};
 use fs_err::File;
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Read as _, Write};
@@ -93,6 +93,21 @@ pub enum WriteLayoutError {
         /// Where the image should go.
         destination: PathBuf,
     },
+}
+
+impl Failure for WriteLayoutError {
+    fn kind(&self) -> Kind {
+        Kind::Input
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Some("make room on that disk, or write to another one".into())
+            }
+            _ => None,
+        }
+    }
 }
 
 /// An image of a layout, or an index of images, and what it is called.

@@ -7,7 +7,7 @@ use super::blob::{BlobReader, BlobSource, Blobs, Verified};
 use super::contents::{Contents, Place};
 use super::layout::{CONTAINERD_NAME, INDEX_FILE, LAYOUT_FILE, REF_NAME};
 use super::{Descriptor, Document, ImageConfig, Index, Manifest};
-use crate::base::{BlobDigest, MediaType, Platform};
+use crate::base::{BlobDigest, Failure, Kind, MediaType, Platform};
 use fs_err::File;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -76,6 +76,12 @@ pub enum OpenError {
         /// What there is.
         choices: Vec<String>,
     },
+}
+
+impl Failure for OpenError {
+    fn kind(&self) -> Kind {
+        Kind::Input
+    }
 }
 
 /// Images on disk.

@@ -4,6 +4,7 @@
 //! [`ConfigPresent`] → [`Published`]. Outputs are made from [`Published`] alone, so nothing can be told of an
 //! image that the registry does not hold.
 
+mod disk;
 mod image;
 mod layers;
 mod previous;

@@ -6,9 +6,11 @@
 
 pub mod ecr;
 pub mod error;
+pub mod remote;
 pub mod source;
 
 pub use error::RegistryError;
+pub use remote::RemoteBlobs;
 pub use source::{Cancelled, Made, Memory, Sink, Source, SourceError};
 
 use crate::base::{BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};

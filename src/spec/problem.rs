@@ -1,5 +1,6 @@
 //! What is wrong with a text that says what to build, shown as compilers do.
 
+use crate::base::{Failure, Kind};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,12 @@ impl SpecError {
 }
 
 impl std::error::Error for SpecError {}
+
+impl Failure for SpecError {
+    fn kind(&self) -> Kind {
+        Kind::Input
+    }
+}
 
 impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
