@@ -31,6 +31,12 @@ pub enum BuildError {
         /// Why.
         source: io::Error,
     },
+    /// The machine has no threads left.
+    #[error("starting threads: {source}")]
+    Threads {
+        /// Why.
+        source: io::Error,
+    },
     /// A file beside the context could not be read.
     #[error("{source}")]
     Io {
@@ -74,7 +80,7 @@ pub enum BuildError {
 impl Failure for BuildError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Machine { .. } => Kind::Internal,
+            Self::Machine { .. } | Self::Threads { .. } => Kind::Internal,
             _ => Kind::Input,
         }
     }

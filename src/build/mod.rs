@@ -10,7 +10,7 @@ pub use output::Output;
 pub use recipe::{LayerFacts, Recipe, RecipeLayer, TreeSource};
 
 use crate::base::{Event, Platform, Reporter};
-use crate::layer::Encoding;
+use crate::layer::{Encoding, Workers};
 use crate::spec::{Patterns, Plan};
 use crate::tree::read::{ReadRequest, read};
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub struct BuildSettings {
     pub platform: Platform,
     /// How layers are compressed.
     pub encoding: Encoding,
-    /// Threads that compress a layer; they do not change a byte.
+    /// Threads that read and compress, 0 being taken as 1; they do not change a byte.
     pub threads: usize,
     /// Every time stamp of the image, in seconds since 1970.
     pub epoch: i64,
@@ -42,6 +42,7 @@ pub fn prepare(
     if let Some(base) = &plan.base {
         return Err(BuildError::Base { base: base.to_string() });
     }
+    let workers = Workers::new(settings.threads).map_err(|source| BuildError::Threads { source })?;
     let ignore = read_ignore(settings)?;
     let prefix = prefix(settings)?;
     let mut layers = Vec::with_capacity(plan.layers.len());
@@ -64,6 +65,7 @@ pub fn prepare(
             modes: layer.modes,
             mtime: settings.epoch,
             parents: true,
+            threads: settings.threads,
         };
         let tree = read(&request, &mut |warning| reporter.warn(warning.to_string()))
             .map_err(|source| BuildError::Read { source })?;
@@ -81,7 +83,7 @@ pub fn prepare(
         platform: settings.platform.clone(),
         config: plan.config.clone(),
         encoding: settings.encoding,
-        threads: settings.threads,
+        workers: Arc::new(workers),
         epoch: settings.epoch,
     })
 }

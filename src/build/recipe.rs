@@ -6,12 +6,12 @@ use crate::base::clock::rfc3339;
 use crate::base::{DiffId, Event, MediaType, Platform, Reporter, Timestamp};
 use crate::image::config::Empty;
 use crate::image::{Config, Descriptor, Document, History, ImageConfig, Manifest, RootFs};
-use crate::layer::{Encoding, Options, SealError, diff_id, seal};
+use crate::layer::{Encoding, SealError, Workers};
 use crate::registry::{Cancelled, Made, Sink, Source, SourceError};
 use crate::spec::ImageSettings;
-use crate::tree::Tree;
-use bytes::Bytes;
+use crate::tree::{FileError, Tree};
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 /// All that decides an image.
@@ -25,8 +25,8 @@ pub struct Recipe {
     pub config: ImageSettings,
     /// How layers are compressed.
     pub encoding: Encoding,
-    /// Threads that compress a layer.
-    pub threads: usize,
+    /// The threads that make the layers.
+    pub workers: Arc<Workers>,
     /// Every time stamp, in seconds since 1970.
     pub epoch: i64,
 }
@@ -60,7 +60,7 @@ impl Recipe {
             index,
             tree: Arc::clone(&layer.tree),
             encoding: self.encoding,
-            threads: self.threads,
+            workers: Arc::clone(&self.workers),
             reporter: Arc::clone(reporter),
         }
     }
@@ -135,7 +135,7 @@ pub struct TreeSource {
     index: usize,
     tree: Arc<Tree>,
     encoding: Encoding,
-    threads: usize,
+    workers: Arc<Workers>,
     reporter: Arc<dyn Reporter>,
 }
 
@@ -150,10 +150,21 @@ impl TreeSource {
 
     /// The digest of the tar alone: a pass without compression.
     pub fn diff_id(&self) -> Result<DiffId, SourceError> {
-        diff_id(&self.tree, &|_| {})
-            .map(|(diff_id, _)| diff_id)
-            .map_err(|source| SourceError::Failed(Arc::new(BuildError::File { source })))
+        let hashed = self.workers.diff_id(&self.tree, Arc::new(|_| ())).wait();
+        hashed.map(|(diff_id, _)| diff_id).map_err(|error| match error {
+            SealError::Sink(never) => match never {},
+            SealError::File(source) => changed(source),
+            SealError::Machine(source) => self.machine(source),
+        })
     }
+
+    fn machine(&self, source: io::Error) -> SourceError {
+        SourceError::Failed(Arc::new(BuildError::Machine { layer: self.name.clone(), source }))
+    }
+}
+
+fn changed(source: FileError) -> SourceError {
+    SourceError::Failed(Arc::new(BuildError::File { source }))
 }
 
 impl Source for TreeSource {
@@ -166,19 +177,15 @@ impl Source for TreeSource {
     }
 
     fn write_to(&self, sink: Sink<'_>) -> Result<Made, SourceError> {
-        let options = Options { encoding: self.encoding, threads: self.threads };
-        let progress = |bytes| self.reporter.event(Event::LayerRead { index: self.index, bytes });
-        let sealed = seal(&self.tree, &options, &progress, |bytes| sink(Bytes::copy_from_slice(bytes)));
-        match sealed {
+        let (index, reporter) = (self.index, Arc::clone(&self.reporter));
+        let progress = Arc::new(move |bytes| reporter.event(Event::LayerRead { index, bytes }));
+        match self.workers.seal(&self.tree, self.encoding, progress).run(sink) {
             Ok(sealed) => {
                 Ok(Made { digest: sealed.digest, size: sealed.size, diff_id: Some(sealed.diff_id) })
             }
             Err(SealError::Sink(Cancelled)) => Err(SourceError::Cancelled),
-            Err(SealError::File(source)) => Err(SourceError::Failed(Arc::new(BuildError::File { source }))),
-            Err(SealError::Machine(source)) => {
-                let layer = self.name.clone();
-                Err(SourceError::Failed(Arc::new(BuildError::Machine { layer, source })))
-            }
+            Err(SealError::File(source)) => Err(changed(source)),
+            Err(SealError::Machine(source)) => Err(self.machine(source)),
         }
     }
 }

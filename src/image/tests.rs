@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::base::{BlobDigest, DiffId, MediaType, Platform};
-use crate::layer::testing::{generated, one_of_each, sealed};
-use crate::layer::{Encoding, Options, SealError, seal};
+use crate::layer::testing::{generated, nobody, one_of_each, sealed};
+use crate::layer::{Encoding, SealError, Workers};
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -31,8 +31,9 @@ fn put_image(layout: &LayoutWriter, platform: &str) -> Descriptor {
     let (mut layers, mut ids) = (Vec::new(), Vec::new());
     for (tree, encoding) in [(one_of_each(), Encoding::GZIP), (generated(3, 9, 700_000), Encoding::None)] {
         let mut blob = layout.blob().unwrap();
-        let options = Options { encoding, threads: 2 };
-        let sealed = seal(&tree, &options, &|_| (), |bytes| blob.write_all(bytes)).unwrap();
+        let workers = Workers::new(2).unwrap();
+        let sealing = workers.seal(&Arc::new(tree), encoding, nobody());
+        let sealed = sealing.run(|bytes| blob.write_all(&bytes)).unwrap();
         blob.commit(sealed.digest).unwrap();
         layers.push(Descriptor::new(sealed.media_type, sealed.digest, sealed.size));
         ids.push(sealed.diff_id);
@@ -305,8 +306,9 @@ fn an_archive_that_ends_early_is_noticed() {
 #[test]
 fn a_full_disk_is_the_sinks_error() {
     // The error of writing comes back through the pipeline as what it is.
-    let result = seal(&one_of_each(), &Options { encoding: Encoding::ZSTD, threads: 1 }, &|_| (), |_| {
-        Err(std::io::Error::from(std::io::ErrorKind::StorageFull))
-    });
+    let workers = Workers::new(1).unwrap();
+    let result = workers
+        .seal(&Arc::new(one_of_each()), Encoding::ZSTD, nobody())
+        .run(|_| Err(std::io::Error::from(std::io::ErrorKind::StorageFull)));
     assert!(matches!(result, Err(SealError::Sink(error)) if error.kind() == std::io::ErrorKind::StorageFull));
 }

@@ -1,19 +1,21 @@
 //! Tree → deterministic tar → compressed blob, hashed on both sides in one pass, in parallel.
 //!
-//! [`seal()`] is the way through: it reads the files of a [`Tree`](crate::tree::Tree), frames them as a tar
-//! ([`tar`]), cuts that into blocks of 1 MiB, compresses each block on its own ([`Encoding`]) and hands the
-//! result, in order, to a sink. Because the blocks are cut before anything runs in parallel, the bytes are the
-//! same for any number of threads. [`diff_id`] is the same without the compression: enough to know whether a
-//! registry holds the layer already.
+//! [`Workers`] are the way through: they read the files of a [`Tree`](crate::tree::Tree), frame them as a tar
+//! ([`tar`]), cut that into blocks of 1 MiB, compress each block on its own ([`Encoding`]) and hand the result, in
+//! order, to a sink. Because the blocks are cut at fixed places, the bytes are the same for any number of threads,
+//! and of layers that are made at the same time. [`Workers::diff_id`] is the same without the compression: enough to
+//! know whether a registry holds the layer already.
 //!
 //! This room knows neither images nor registries.
 
-mod block;
+mod delivery;
 pub mod encoding;
 pub mod seal;
 pub mod tar;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod workers;
 
 pub use encoding::{Encoding, EncodingError};
-pub use seal::{Options, SealError, Sealed, diff_id, seal};
+pub use seal::{Hashing, SealError, Sealed, Sealing};
+pub use workers::{OnRead, Workers};

@@ -5,8 +5,8 @@
 //! [OCI layers](https://github.com/opencontainers/image-spec/blob/main/layer.md#distributable-format). Nothing
 //! depends on the machine: no user names, no device numbers, whole seconds, the order of the tree.
 
-use super::block::{BlockWriter, Blocks, Stopped};
-use crate::tree::{Entry, File, FileError, Metadata, Node, Tree, TreePath};
+use crate::tree::{Entry, FileError, FileReader, Metadata, Node, Tree, TreePath};
+use std::sync::Arc;
 use tar::{EntryType, Header};
 
 /// Sizes and positions in a tar are multiples of this.
@@ -22,39 +22,72 @@ const MOST_OCTAL_7: u64 = (1 << 21) - 1;
 /// What fits into 11 octal digits, as size and time are written.
 const MOST_OCTAL_11: u64 = (1 << 33) - 1;
 
-/// Why a tar was not finished.
+/// A tar that is written piece by piece, as there is room for it.
 #[derive(Debug)]
-pub(super) enum Interrupted {
-    /// A file is not as it was.
-    File(FileError),
-    /// Whoever takes the blocks has stopped.
-    Stopped,
+pub(super) struct Stream {
+    tree: Arc<Tree>,
+    /// Number of the entry that comes after all of the rest.
+    next: usize,
+    /// Headers, padding or the end, and how much of that is out.
+    pending: Vec<u8>,
+    position: usize,
+    /// The file whose content follows what is pending.
+    file: Option<FileReader>,
+    ended: bool,
 }
 
-impl From<FileError> for Interrupted {
-    fn from(error: FileError) -> Self {
-        Self::File(error)
+impl Stream {
+    /// Of all of `tree`, from the start.
+    pub(super) fn new(tree: Arc<Tree>) -> Self {
+        let pending = Vec::with_capacity(4096);
+        Self { tree, next: 0, pending, position: 0, file: None, ended: false }
     }
-}
 
-impl From<Stopped> for Interrupted {
-    fn from(_: Stopped) -> Self {
-        Self::Stopped
-    }
-}
-
-/// Writes `tree` and the end of the tar.
-pub(super) fn write<B: Blocks>(tree: &Tree, out: &mut BlockWriter<B>) -> Result<(), Interrupted> {
-    let mut headers = Vec::with_capacity(4096);
-    for (path, entry) in tree {
-        headers.clear();
-        put_headers(path, entry, &mut headers);
-        out.write(&headers)?;
-        if let Node::File(file) = &entry.node {
-            write_content(path, file, out)?;
+    /// Fills `room` with what comes next, and says how many bytes that are: all of it, or less at the end.
+    pub(super) fn fill(&mut self, room: &mut [u8]) -> Result<usize, FileError> {
+        let mut used = 0;
+        while used < room.len() {
+            let rest = &mut room[used..];
+            let pending = &self.pending[self.position..];
+            if !pending.is_empty() {
+                let count = pending.len().min(rest.len());
+                rest[..count].copy_from_slice(&pending[..count]);
+                self.position += count;
+                used += count;
+            } else if let Some(file) = self.file.as_mut().filter(|file| file.left() > 0) {
+                // Content is read straight into the block: the kernel's is the only copy.
+                used += file.read(rest)?;
+            } else if !self.proceed()? {
+                break;
+            }
         }
+        Ok(used)
     }
-    Ok(out.write(&END)?)
+
+    /// Goes on to what follows once all that was pending is out; says whether anything does.
+    fn proceed(&mut self) -> Result<bool, FileError> {
+        self.pending.clear();
+        self.position = 0;
+        if let Some(file) = self.file.take() {
+            let size = file.size();
+            file.finish()?;
+            let padding = size.next_multiple_of(RECORD) - size;
+            self.pending.resize(usize::try_from(padding).unwrap_or_default(), 0);
+        } else if let Some((path, entry)) = self.tree.nth(self.next) {
+            self.next += 1;
+            put_headers(path, entry, &mut self.pending);
+            if let Node::File(file) = &entry.node {
+                self.file = Some(file.open()?);
+            }
+        } else {
+            if self.ended {
+                return Ok(false);
+            }
+            self.ended = true;
+            self.pending.extend_from_slice(&END);
+        }
+        Ok(true)
+    }
 }
 
 /// How many bytes `tree` has as a tar. No file is read.
@@ -72,35 +105,9 @@ pub fn size(tree: &Tree) -> u64 {
     entries + END.len() as u64
 }
 
-fn write_content<B: Blocks>(
-    path: &TreePath,
-    file: &File,
-    out: &mut BlockWriter<B>,
-) -> Result<(), Interrupted> {
-    let mut reader = file.open()?;
-    let mut left = file.size;
-    while left > 0 {
-        let space = out.space()?;
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(space.len());
-        let count = reader.read(&mut space[..most])?;
-        if count == 0 {
-            return Err(resized(path, file.size, file.size - left).into());
-        }
-        out.advance(count);
-        left -= count as u64;
-    }
-    // This read finds the end, and with it whether the file is still what it was.
-    if reader.read(&mut [0])? > 0 {
-        return Err(resized(path, file.size, file.size + 1).into());
-    }
-    let padding = file.size.next_multiple_of(RECORD) - file.size;
-    out.write(&END[..usize::try_from(padding).unwrap_or_default()])?;
-    Ok(())
-}
-
-/// Only a file in memory whose stated size is not that of its bytes comes here; one on disk tells by itself.
-fn resized(path: &TreePath, expected: u64, found: u64) -> FileError {
-    FileError::Resized { path: path.as_path().to_owned(), expected, found }
+/// About as many bytes as [`size`] says, without making a header: what is too long for one is not counted.
+pub(super) fn size_about(tree: &Tree) -> u64 {
+    tree.content_size() + tree.len() as u64 * (RECORD + RECORD / 2)
 }
 
 /// Appends the header of an entry, and in front of it those that carry what does not fit.
@@ -251,9 +258,10 @@ fn put_record(pax: &mut Vec<u8>, keyword: &[u8], value: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Encoding;
     use super::super::testing::{CAPABILITY, entry, one_of_each, path, sealed};
-    use super::super::{Encoding, diff_id};
     use super::*;
+    use crate::tree::File;
     use std::io::Read as _;
 
     #[test]
@@ -368,10 +376,32 @@ mod tests {
     #[test]
     fn an_empty_file_must_be_there_too() {
         // A file that only claims to be there is an error, even if there is nothing to read in it.
+        let directory = tempfile::tempdir().unwrap();
+        let root = Arc::new(crate::tree::Root::open(directory.path()).unwrap());
+        let stamp = crate::tree::Stamp::default();
+        let content = crate::tree::Content::Disk { root, relative: (*b"x").into(), stamp };
         let mut tree = Tree::new();
-        let root = std::sync::Arc::from(std::path::Path::new("/nonexistent"));
-        let content = crate::tree::Content::Disk { root, relative: (*b"x").into() };
         tree.insert(path("x"), entry(Node::File(File { size: 0, content })));
-        assert!(matches!(diff_id(&tree, &|_| ()), Err(FileError::Vanished { .. })));
+        let read = Stream::new(Arc::new(tree)).fill(&mut [0; 4096]);
+        assert!(matches!(read, Err(FileError::Vanished { .. })));
+    }
+
+    #[test]
+    fn however_much_room_there_is_the_bytes_are_the_same() {
+        let tree = Arc::new(one_of_each());
+        let whole = sealed(&tree, Encoding::None, 1).1;
+        for room in [1, 7, 511, 512, 513, 4096, 1 << 20] {
+            let (mut stream, mut piece, mut all) =
+                (Stream::new(Arc::clone(&tree)), vec![0; room], Vec::new());
+            loop {
+                let count = stream.fill(&mut piece).unwrap();
+                all.extend_from_slice(&piece[..count]);
+                // Only the end leaves room.
+                if count < room {
+                    break;
+                }
+            }
+            assert_eq!(all, whole, "{room}");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Trees for tests.
 
-use super::{Encoding, Options, Sealed, seal};
+use super::{Encoding, OnRead, Sealed, Workers};
 use crate::tree::{Entry, File, Metadata, Node, Tree, TreePath};
 use std::convert::Infallible;
+use std::sync::Arc;
 
 /// Numbers that look random and are the same everywhere (Knuth's MMIX generator).
 #[derive(Debug)]
@@ -111,13 +112,18 @@ pub(crate) fn generated(seed: u64, files: u64, most: u64) -> Tree {
     tree
 }
 
+/// Nobody wants to know how far it is.
+pub(crate) fn nobody() -> OnRead {
+    Arc::new(|_| ())
+}
+
 /// The layer of a tree of which nothing can go wrong, in memory.
 pub(crate) fn sealed(tree: &Tree, encoding: Encoding, threads: usize) -> (Sealed, Vec<u8>) {
     let mut blob = Vec::new();
-    let sealed = seal::<Infallible>(tree, &Options { encoding, threads }, &|_| (), |bytes| {
-        blob.extend_from_slice(bytes);
+    let workers = Workers::new(threads).unwrap();
+    let sealed = workers.seal(&Arc::new(tree.clone()), encoding, nobody()).run::<Infallible>(|bytes| {
+        blob.extend_from_slice(&bytes);
         Ok(())
-    })
-    .unwrap();
-    (sealed, blob)
+    });
+    (sealed.unwrap(), blob)
 }

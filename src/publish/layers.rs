@@ -90,17 +90,22 @@ pub(super) async fn make_present<R: Registry>(
     let sources: Vec<_> =
         (0..recipe.layers.len()).map(|index| Arc::new(recipe.source(index, reporter))).collect();
     let encoding = recipe.encoding.id();
-    let mut prepared = Vec::with_capacity(sources.len());
     let mut room = SMALL_TOGETHER;
-    for source in &sources {
-        let bound = source.tar_bound();
-        if bound <= SMALL && bound <= room {
-            room -= bound;
-            prepared.push(in_memory(source).await?);
-        } else {
-            prepared.push(claimed(source, previous, &encoding).await?);
-        }
-    }
+    let small: Vec<_> = sources
+        .iter()
+        .map(|source| {
+            let bound = source.tar_bound();
+            let fits = bound <= SMALL && bound <= room;
+            room -= if fits { bound } else { 0 };
+            fits
+        })
+        .collect();
+    // All at once: the workers share themselves out among the layers.
+    let looks = sources.iter().zip(small).map(|(source, small)| {
+        let encoding = &encoding;
+        async move { if small { in_memory(source).await } else { claimed(source, previous, encoding).await } }
+    });
+    let prepared = futures::future::try_join_all(looks).await?;
 
     let mut known: Vec<_> = prepared.iter().filter_map(Prepared::digest).collect();
     known.sort_unstable();

@@ -3,10 +3,13 @@
 //! The size stands in a tar before the content does, so a file must be read exactly as long as it was when the
 //! tree was made. A file that is not is an error that names it: an image of half a file helps nobody.
 
+use super::Stamp;
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
 use std::ffi::OsStr;
-use std::io::{self, Read};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,15 +25,42 @@ pub struct File {
 /// Where the bytes of a file are.
 #[derive(Debug, Clone)]
 pub enum Content {
-    /// On disk, at `relative` below `root`. The root is shared by all files of one directory.
+    /// On disk, at `relative` below `root`.
     Disk {
-        /// A directory.
-        root: Arc<Path>,
+        /// Shared by all files of one directory.
+        root: Arc<Root>,
         /// Below it.
         relative: Box<[u8]>,
+        /// What the file system said of it when the tree was made.
+        stamp: Stamp,
     },
     /// Here.
     Memory(Arc<[u8]>),
+}
+
+/// A directory that is held open, so that files below it are found by short paths, wherever it is moved to.
+#[derive(Debug)]
+pub struct Root {
+    path: PathBuf,
+    handle: OwnedFd,
+}
+
+impl Root {
+    /// Opens the directory `path`.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
+        Ok(Self { path: path.to_owned(), handle })
+    }
+
+    /// As it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn handle(&self) -> &OwnedFd {
+        &self.handle
+    }
 }
 
 /// A file could not be read as it was when the tree was made.
@@ -69,7 +99,7 @@ pub enum FileError {
         found: u64,
     },
     /// Its length is the same, and yet it was written to.
-    #[error("`{}` was written to while it was read", path.display())]
+    #[error("`{}` was written to after the directory was listed", path.display())]
     Written {
         /// The file.
         path: PathBuf,
@@ -98,124 +128,145 @@ impl File {
 
     /// Opens it. What is read through the result is exactly `size` bytes, or an error.
     pub fn open(&self) -> Result<FileReader, FileError> {
-        match &self.content {
-            Content::Memory(bytes) => {
-                Ok(FileReader { source: Source::Memory { bytes: Arc::clone(bytes), position: 0 } })
-            }
-            Content::Disk { root, relative } => open_disk(root.join(OsStr::from_bytes(relative)), self.size),
-        }
+        let source = match &self.content {
+            Content::Memory(bytes) => Source::Memory { bytes: Arc::clone(bytes), position: 0 },
+            Content::Disk { root, relative, stamp } => Source::Disk(OnDisk::open(root, relative, *stamp)?),
+        };
+        Ok(FileReader { size: self.size, left: self.size, source })
     }
-}
-
-fn open_disk(path: PathBuf, size: u64) -> Result<FileReader, FileError> {
-    // The entry was a regular file when the tree was made. If it is a link or a pipe by now, it must neither be
-    // followed nor block.
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).expect("invariant: flags fit in a C int");
-    #[expect(
-        clippy::disallowed_types,
-        reason = "fs-err puts the path into the text; FileError has it already"
-    )]
-    let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(&path);
-    let file = match opened {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(FileError::Vanished { path }),
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
-            return Err(FileError::Replaced { path });
-        }
-        Err(source) => return Err(FileError::Io { path, source }),
-    };
-    let metadata = match file.metadata() {
-        Ok(metadata) => metadata,
-        Err(source) => return Err(FileError::Io { path, source }),
-    };
-    if !metadata.is_file() {
-        return Err(FileError::Replaced { path });
-    }
-    if metadata.len() != size {
-        return Err(FileError::Resized { path, expected: size, found: metadata.len() });
-    }
-    let changed = (metadata.mtime(), metadata.mtime_nsec());
-    Ok(FileReader { source: Source::Disk { file, path, size, left: size, changed, checked: false } })
 }
 
 /// Reads one file of a tree.
 #[derive(Debug)]
 pub struct FileReader {
+    size: u64,
+    left: u64,
     source: Source,
 }
 
 #[derive(Debug)]
 enum Source {
-    Memory {
-        bytes: Arc<[u8]>,
-        position: usize,
-    },
-    Disk {
-        #[expect(clippy::disallowed_types, reason = "FileError names the path")]
-        file: std::fs::File,
-        path: PathBuf,
-        size: u64,
-        left: u64,
-        /// Seconds and nanoseconds of the last change when it was opened.
-        changed: (i64, i64),
-        checked: bool,
-    },
+    Memory { bytes: Arc<[u8]>, position: usize },
+    Disk(OnDisk),
 }
 
 impl FileReader {
-    /// Fills the front of `buffer` and returns how many bytes that are; 0 once all `size` bytes were read and
-    /// the file was found unchanged.
+    /// Length in bytes, as the tree has it.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Bytes that have not been read yet.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Fills the front of `buffer` with as much as there is [left](Self::left), and says how many bytes that are.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, FileError> {
-        match &mut self.source {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        if most == 0 {
+            return Ok(0);
+        }
+        let count = match &mut self.source {
             Source::Memory { bytes, position } => {
-                let count = buffer.len().min(bytes.len() - *position);
+                let count = most.min(bytes.len() - *position);
                 buffer[..count].copy_from_slice(&bytes[*position..*position + count]);
                 *position += count;
-                Ok(count)
+                count
             }
-            Source::Disk { file, path, size, left, changed, checked } => {
-                if *left == 0 {
-                    if !*checked {
-                        *checked = true;
-                        check_unchanged(file, path, *size, *changed)?;
-                    }
-                    return Ok(0);
-                }
-                let most = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
-                let count = loop {
-                    match file.read(&mut buffer[..most]) {
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        Err(source) => return Err(FileError::Io { path: path.clone(), source }),
-                        Ok(count) => break count,
-                    }
-                };
-                if count == 0 && most > 0 {
-                    let (expected, found) = (*size, *size - *left);
-                    return Err(FileError::Resized { path: path.clone(), expected, found });
-                }
-                *left -= count as u64;
-                Ok(count)
-            }
+            Source::Disk(file) => file.read(&mut buffer[..most])?,
+        };
+        if count == 0 {
+            return Err(self.ended_early());
+        }
+        self.left -= count as u64;
+        Ok(count)
+    }
+
+    /// To be called once all is read: whether the file is still what it was when the tree was made. The one
+    /// look at it comes last, and so tells of everything that happened since.
+    pub fn finish(self) -> Result<(), FileError> {
+        match &self.source {
+            Source::Memory { bytes, .. } if bytes.len() as u64 != self.size => Err(self.ended_early()),
+            Source::Memory { .. } => Ok(()),
+            Source::Disk(file) => file.check(self.size),
+        }
+    }
+
+    fn ended_early(&self) -> FileError {
+        let resized = |path, found| FileError::Resized { path, expected: self.size, found };
+        match &self.source {
+            Source::Memory { bytes, .. } => resized(PathBuf::from("(in memory)"), bytes.len() as u64),
+            // It may not be a file any more; if it is and has grown again, what was read is all there was.
+            Source::Disk(file) => match file.check(self.size) {
+                Err(error) => error,
+                Ok(()) => resized(file.path(), self.size - self.left),
+            },
         }
     }
 }
 
-#[expect(clippy::disallowed_types, reason = "FileError names the path")]
-fn check_unchanged(
-    file: &std::fs::File,
-    path: &Path,
-    size: u64,
-    changed: (i64, i64),
-) -> Result<(), FileError> {
-    let metadata = file.metadata().map_err(|source| FileError::Io { path: path.to_owned(), source })?;
-    if metadata.len() != size {
-        return Err(FileError::Resized { path: path.to_owned(), expected: size, found: metadata.len() });
+#[derive(Debug)]
+struct OnDisk {
+    handle: OwnedFd,
+    root: Arc<Root>,
+    relative: Box<[u8]>,
+    stamp: Stamp,
+}
+
+impl OnDisk {
+    fn open(root: &Arc<Root>, relative: &[u8], stamp: Stamp) -> Result<Self, FileError> {
+        // The entry was a regular file when the tree was made. If it is a link or a pipe by now, it must neither
+        // be followed nor block.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        match rustix::fs::openat(&root.handle, relative, flags, Mode::empty()) {
+            Ok(handle) => Ok(Self { handle, root: Arc::clone(root), relative: relative.into(), stamp }),
+            Err(errno) => {
+                let path = root.path.join(OsStr::from_bytes(relative));
+                Err(match errno {
+                    Errno::NOENT | Errno::NOTDIR => FileError::Vanished { path },
+                    Errno::LOOP | Errno::NXIO => FileError::Replaced { path },
+                    errno => FileError::Io { path, source: errno.into() },
+                })
+            }
+        }
     }
-    if (metadata.mtime(), metadata.mtime_nsec()) != changed {
-        return Err(FileError::Written { path: path.to_owned() });
+
+    fn path(&self) -> PathBuf {
+        self.root.path.join(OsStr::from_bytes(&self.relative))
     }
-    Ok(())
+
+    fn failed(&self, errno: Errno) -> FileError {
+        match errno {
+            Errno::ISDIR | Errno::AGAIN => FileError::Replaced { path: self.path() },
+            errno => FileError::Io { path: self.path(), source: errno.into() },
+        }
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> Result<usize, FileError> {
+        loop {
+            match rustix::io::read(&self.handle, &mut *buffer) {
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(self.failed(errno)),
+                Ok(count) => return Ok(count),
+            }
+        }
+    }
+
+    fn check(&self, expected: u64) -> Result<(), FileError> {
+        let stat: Stat = rustix::fs::fstat(&self.handle).map_err(|errno| self.failed(errno))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(FileError::Replaced { path: self.path() });
+        }
+        let found = u64::try_from(stat.st_size).unwrap_or_default();
+        if found != expected {
+            return Err(FileError::Resized { path: self.path(), expected, found });
+        }
+        if Stamp::of(&stat).modified != self.stamp.modified {
+            return Err(FileError::Written { path: self.path() });
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -224,19 +275,22 @@ mod tests {
 
     fn on_disk(directory: &Path, name: &str, bytes: &[u8]) -> File {
         fs_err::write(directory.join(name), bytes).unwrap();
-        let content = Content::Disk { root: Arc::from(directory), relative: name.as_bytes().to_vec().into() };
+        let root = Arc::new(Root::open(directory).unwrap());
+        let stamp =
+            Stamp::of(&rustix::fs::statat(root.handle(), name, rustix::fs::AtFlags::empty()).unwrap());
+        let content = Content::Disk { root, relative: name.as_bytes().to_vec().into(), stamp };
         File { size: bytes.len() as u64, content }
     }
 
     fn read_all(file: &File) -> Result<Vec<u8>, FileError> {
         let mut reader = file.open()?;
         let (mut all, mut buffer) = (Vec::new(), [0; 7]);
-        loop {
-            match reader.read(&mut buffer)? {
-                0 => return Ok(all),
-                count => all.extend_from_slice(&buffer[..count]),
-            }
+        while reader.left() > 0 {
+            let count = reader.read(&mut buffer)?;
+            all.extend_from_slice(&buffer[..count]);
         }
+        reader.finish()?;
+        Ok(all)
     }
 
     #[test]
@@ -244,6 +298,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let text = b"some text of some length";
         assert_eq!(read_all(&on_disk(directory.path(), "x", text)).unwrap(), text);
+        assert_eq!(read_all(&on_disk(directory.path(), "empty", b"")).unwrap(), b"");
         assert_eq!(read_all(&File::in_memory(*text)).unwrap(), text);
     }
 
@@ -252,20 +307,32 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x");
         let file = on_disk(directory.path(), "x", b"0123456789");
+        let message = || read_all(&file).unwrap_err().to_string();
 
         fs_err::write(&path, b"01234").unwrap();
-        assert!(
-            read_all(&file)
-                .unwrap_err()
-                .to_string()
-                .ends_with("x` shrank while it was read: it had 10 bytes, now 5")
-        );
+        assert!(message().ends_with("x` shrank while it was read: it had 10 bytes, now 5"));
         fs_err::write(&path, b"0123456789abc").unwrap();
-        assert!(read_all(&file).unwrap_err().to_string().contains("grew"));
+        assert!(message().ends_with("x` grew while it was read: it had 10 bytes, now 13"));
         fs_err::remove_file(&path).unwrap();
         assert!(matches!(read_all(&file), Err(FileError::Vanished { .. })));
         std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
         assert!(matches!(read_all(&file), Err(FileError::Replaced { .. })));
+        fs_err::remove_file(&path).unwrap();
+        fs_err::create_dir(&path).unwrap();
+        assert!(matches!(read_all(&file), Err(FileError::Replaced { .. })));
+        fs_err::remove_dir(&path).unwrap();
+        rustix::fs::mknodat(CWD, &path, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        assert!(matches!(read_all(&file), Err(FileError::Replaced { .. })));
+    }
+
+    #[test]
+    fn notices_that_the_same_number_of_bytes_was_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = on_disk(directory.path(), "x", b"0123456789");
+        let another = std::time::UNIX_EPOCH + std::time::Duration::from_secs(5);
+        let opened = fs_err::OpenOptions::new().write(true).open(directory.path().join("x")).unwrap();
+        opened.file().set_modified(another).unwrap();
+        assert!(matches!(read_all(&file), Err(FileError::Written { .. })));
     }
 
     #[test]

@@ -10,12 +10,12 @@ pub mod read;
 mod resolve;
 pub mod text;
 
-pub use file::{Content, File, FileError};
+pub use file::{Content, File, FileError, FileReader, Root};
 pub use path::TreePath;
 pub use read::{ReadError, ReadRequest, Warning, read};
 
 use std::collections::BTreeMap;
-use std::collections::btree_map;
+use std::slice;
 
 /// Owner, mode and time of an entry, as they will be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,10 +59,40 @@ pub struct Entry {
     pub node: Node,
 }
 
+/// What a file system says of a file's state: enough to notice that the file was changed, without reading it. It is
+/// what Git's index keeps for the same purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stamp {
+    /// When the content was changed, by its own word: nanoseconds since 1970.
+    pub modified: i64,
+    /// When content or metadata were changed, by the kernel's word: nanoseconds since 1970.
+    pub changed: i64,
+    /// The number of the inode.
+    pub inode: u64,
+}
+
+impl Stamp {
+    /// Taken from what `stat` says. Times that 64 bits can't hold (before 1678, after 2262) end at their limits.
+    #[expect(
+        clippy::cast_possible_wrap,
+        reason = "nanoseconds are less than a billion, whatever their type is"
+    )]
+    pub(crate) fn of(stat: &rustix::fs::Stat) -> Self {
+        let nanoseconds =
+            |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
+        Self {
+            modified: nanoseconds(stat.st_mtime, stat.st_mtime_nsec as i64),
+            changed: nanoseconds(stat.st_ctime, stat.st_ctime_nsec as i64),
+            inode: stat.st_ino,
+        }
+    }
+}
+
 /// A sorted file tree. The root itself has no entry.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
-    entries: BTreeMap<TreePath, Entry>,
+    /// In the order of the paths' bytes, each path once.
+    entries: Vec<(TreePath, Entry)>,
 }
 
 impl Tree {
@@ -71,18 +101,37 @@ impl Tree {
         Self::default()
     }
 
-    /// Puts `entry` at `path` and returns what was there.
+    /// Puts `entry` at `path` and returns what was there. Quick at the end; elsewhere all that follows moves.
     pub fn insert(&mut self, path: TreePath, entry: Entry) -> Option<Entry> {
-        self.entries.insert(path, entry)
+        if self.entries.last().is_none_or(|(last, _)| *last < path) {
+            self.entries.push((path, entry));
+            return None;
+        }
+        match self.position(&path) {
+            Ok(position) => Some(std::mem::replace(&mut self.entries[position].1, entry)),
+            Err(position) => {
+                self.entries.insert(position, (path, entry));
+                None
+            }
+        }
     }
 
     /// What is at `path`.
     pub fn get(&self, path: &TreePath) -> Option<&Entry> {
-        self.entries.get(path)
+        self.position(path).ok().map(|position| &self.entries[position].1)
+    }
+
+    pub(crate) fn get_mut(&mut self, path: &TreePath) -> Option<&mut Entry> {
+        self.position(path).ok().map(|position| &mut self.entries[position].1)
+    }
+
+    /// The entry with that number, in the order of the paths' bytes, from 0.
+    pub fn nth(&self, number: usize) -> Option<&(TreePath, Entry)> {
+        self.entries.get(number)
     }
 
     /// The entries in the order of their paths' bytes.
-    pub fn iter(&self) -> btree_map::Iter<'_, TreePath, Entry> {
+    pub fn iter(&self) -> slice::Iter<'_, (TreePath, Entry)> {
         self.entries.iter()
     }
 
@@ -99,15 +148,43 @@ impl Tree {
     /// Bytes of content of all files together; a hard link adds nothing.
     pub fn content_size(&self) -> u64 {
         self.entries
-            .values()
-            .map(|entry| if let Node::File(file) = &entry.node { file.size } else { 0 })
+            .iter()
+            .map(|(_, entry)| if let Node::File(file) = &entry.node { file.size } else { 0 })
             .sum()
+    }
+
+    fn position(&self, path: &TreePath) -> Result<usize, usize> {
+        self.entries.binary_search_by(|(known, _)| known.cmp(path))
+    }
+}
+
+impl FromIterator<(TreePath, Entry)> for Tree {
+    /// In any order; of several entries at one path the last one counts.
+    fn from_iter<I: IntoIterator<Item = (TreePath, Entry)>>(entries: I) -> Self {
+        let mut entries: Vec<_> = entries.into_iter().collect();
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        entries.dedup_by(|later, first| {
+            let same = later.0 == first.0;
+            if same {
+                std::mem::swap(later, first);
+            }
+            same
+        });
+        Self { entries }
+    }
+}
+
+impl IntoIterator for Tree {
+    type Item = (TreePath, Entry);
+    type IntoIter = std::vec::IntoIter<(TreePath, Entry)>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
     }
 }
 
 impl<'a> IntoIterator for &'a Tree {
-    type Item = (&'a TreePath, &'a Entry);
-    type IntoIter = btree_map::Iter<'a, TreePath, Entry>;
+    type Item = &'a (TreePath, Entry);
+    type IntoIter = slice::Iter<'a, (TreePath, Entry)>;
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }

@@ -3,7 +3,8 @@
 //! Nothing of the machine gets into the tree but names, contents, what may be executed, and capabilities: owner,
 //! modes and times are given. So the same files make the same tree under another umask, user or clock.
 //!
-//! A directory is listed once and each entry costs one `fstatat`; contents are not touched. Whether a file can be
+//! A directory is listed once and each entry costs one `fstatat`; contents are not touched. Directories are listed by
+//! several threads, and what they found is sorted in the end, so their number changes nothing. Whether a file can be
 //! opened shows when the layer is made, since asking for each file would cost as much as the stat. A
 //! directory that can't be listed is an error at once.
 
@@ -13,18 +14,19 @@ pub use error::{ReadError, Warning};
 
 use super::path::TreePathError;
 use super::resolve::{Resolved, resolve};
-use super::{Content, Entry, File, Metadata, Node, Tree, TreePath, Xattrs};
+use super::{Content, Entry, File, Metadata, Node, Root, Stamp, Tree, TreePath, Xattrs};
 use crate::spec::ignore::{Matched, Patterns};
 use crate::spec::{Modes, Owner};
-use rustix::fs::{AtFlags, CWD, FileType, OFlags, Stat};
+use rustix::fs::{AtFlags, FileType, OFlags, Stat};
 use rustix::io::Errno;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 /// What to read, and what to make of it.
 #[derive(Debug, Clone)]
@@ -52,29 +54,25 @@ pub struct ReadRequest<'a> {
     /// Whether the directories above `to` get entries. They are always 0:0 and 0755, whatever `owner` and `modes`
     /// say: they belong to the image, and one of them may be `/usr`.
     pub parents: bool,
+    /// Threads that list directories; 0 is taken as 1. They change nothing but the time it takes.
+    pub threads: usize,
 }
 
 /// Reads what `request` says. Sockets and devices are left out, and `warn` is told. Two reads of the same files
 /// give the same tree and the same warnings in the same order.
 pub fn read(request: &ReadRequest<'_>, warn: &mut dyn FnMut(Warning)) -> Result<Tree, ReadError> {
-    let context = open_context(request.context)?;
-    let start = resolve(&context, request.context, request.from)?;
+    let root = Arc::new(open_context(request.context)?);
+    let start = resolve(root.handle(), request.context, request.from)?;
     let target = target(request, &start)?;
-    let mut reader = Reader {
-        request,
-        root: Arc::from(request.context),
-        context: &context,
-        warn,
-        entries: Vec::new(),
-        unselected: Vec::new(),
-        linked: Vec::new(),
-        seen_any: false,
-    };
-    reader.start(&start, target.clone())?;
-    let mut tree = reader.finish();
+    let walk = Walk { request, root, below: if start.path.is_empty() { 0 } else { start.path.len() + 1 } };
+    let mut found = walk.start(&start, target.clone())?;
+    found.warnings.sort_by(|a, b| a.path.cmp(&b.path));
+    found.warnings.drain(..).for_each(warn);
+    let seen_any = found.seen_any;
+    let mut tree = walk.finish(found);
     if tree.is_empty() || start.is_directory && tree.len() == usize::from(target.is_some()) {
         let path = start.shown(request.context);
-        let empty = start.is_directory && !reader.seen_any;
+        let empty = start.is_directory && !seen_any;
         return Err(if empty { ReadError::Empty { path } } else { ReadError::NothingLeft { path } });
     }
     if let Some(target) = target.filter(|_| request.parents) {
@@ -83,12 +81,11 @@ pub fn read(request: &ReadRequest<'_>, warn: &mut dyn FnMut(Warning)) -> Result<
     Ok(tree)
 }
 
-fn open_context(path: &Path) -> Result<OwnedFd, ReadError> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::openat(CWD, path, flags, rustix::fs::Mode::empty()).map_err(|errno| match errno {
-        Errno::NOENT => ReadError::ContextMissing { path: path.into() },
-        Errno::NOTDIR => ReadError::ContextNotDirectory { path: path.into() },
-        errno => ReadError::Io { path: path.into(), source: errno.into() },
+fn open_context(path: &Path) -> Result<Root, ReadError> {
+    Root::open(path).map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::NOENT) => ReadError::ContextMissing { path: path.into() },
+        Some(Errno::NOTDIR) => ReadError::ContextNotDirectory { path: path.into() },
+        _ => ReadError::Io { path: path.into(), source: error },
     })
 }
 
@@ -131,21 +128,105 @@ struct Pending {
     above: Above,
 }
 
-struct Reader<'a> {
-    request: &'a ReadRequest<'a>,
-    root: Arc<Path>,
-    context: &'a OwnedFd,
-    warn: &'a mut dyn FnMut(Warning),
+/// What a thread found.
+#[derive(Default)]
+struct Found {
     entries: Vec<(TreePath, Entry)>,
     /// Directories that no pattern selects, but something in them may be.
     unselected: Vec<TreePath>,
     /// Files that have more than one name: device and inode, and one of the names.
     linked: Vec<(TreePath, (u64, u64))>,
+    warnings: Vec<Warning>,
     seen_any: bool,
+    /// The first by path, so that it is the same for every number of threads.
+    error: Option<ReadError>,
 }
 
-impl Reader<'_> {
-    fn start(&mut self, start: &Resolved, target: Option<TreePath>) -> Result<(), ReadError> {
+impl Found {
+    fn add(&mut self, mut other: Self) {
+        self.entries.append(&mut other.entries);
+        self.unselected.append(&mut other.unselected);
+        self.linked.append(&mut other.linked);
+        self.warnings.append(&mut other.warnings);
+        self.seen_any |= other.seen_any;
+        if let Some(error) = other.error {
+            self.fail(error);
+        }
+    }
+
+    fn fail(&mut self, error: ReadError) {
+        if self.error.as_ref().is_none_or(|known| error.path() < known.path()) {
+            self.error = Some(error);
+        }
+    }
+}
+
+/// The directories that are still to be listed, shared by the threads that do so.
+#[derive(Default)]
+struct Queue {
+    state: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    directories: Vec<Pending>,
+    /// Threads that are listing one, and may find more.
+    busy: usize,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next directory; none once all are done.
+    fn take(&self) -> Option<Pending> {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(directory) = waiting.directories.pop() {
+                waiting.busy += 1;
+                return Some(directory);
+            }
+            if waiting.busy == 0 {
+                return None;
+            }
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn done(&self, found: &mut Vec<Pending>) {
+        let mut waiting = self.lock();
+        waiting.busy -= 1;
+        waiting.directories.append(found);
+        if waiting.directories.len() > 1 || waiting.busy == 0 {
+            self.changed.notify_all();
+        }
+    }
+}
+
+/// A directory is being listed. The others wait for what is found in it, even if that ends in a panic.
+struct Listing<'a> {
+    queue: &'a Queue,
+    found: Vec<Pending>,
+}
+
+impl Drop for Listing<'_> {
+    fn drop(&mut self) {
+        self.queue.done(&mut self.found);
+    }
+}
+
+struct Walk<'a> {
+    request: &'a ReadRequest<'a>,
+    root: Arc<Root>,
+    /// So many bytes of a path relative to the context lead to `from`.
+    below: usize,
+}
+
+impl Walk<'_> {
+    fn start(&self, start: &Resolved, target: Option<TreePath>) -> Result<Found, ReadError> {
+        let mut found = Found::default();
         let request = self.request;
         // What is below `from` inherits from the directories above it, as if the walk had come through them.
         let (mut ignore, mut ignored) = (request.ignore.root(), false);
@@ -157,32 +238,54 @@ impl Reader<'_> {
             // A file has no path relative to itself, so its name stands for it.
             let selected = request.include.is_empty() || request.include.excludes(&start.name);
             if !ignored && selected && !request.exclude.excludes(&start.name) {
-                self.single(start, target)?;
+                self.single(start, target, &mut found)?;
             }
-            return Ok(());
+            return Ok(found);
         }
         if let Some(target) = &target {
-            self.entries.push((target.clone(), self.directory()));
+            found.entries.push((target.clone(), self.directory()));
         }
         if ignored && !request.ignore.may_differ_below(&start.path, true) {
-            self.seen_any = true;
-            return Ok(());
+            found.seen_any = true;
+            return Ok(found);
         }
-        let mut pending = vec![Pending { path: start.path.clone(), target, above }];
-        let below = if start.path.is_empty() { 0 } else { start.path.len() + 1 };
-        while let Some(directory) = pending.pop() {
-            let first = pending.len();
-            self.list(&directory, below, &mut pending)?;
-            // The stack gives the last one first; warnings and errors shall come in order.
-            pending[first..].reverse();
+        let queue = Queue::default();
+        queue.lock().directories.push(Pending { path: start.path.clone(), target, above });
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..request.threads)
+                .map_while(|_| {
+                    let work = || self.work(&queue);
+                    // A machine without another thread is served by this one.
+                    thread::Builder::new().name("tree-read".into()).spawn_scoped(scope, work).ok()
+                })
+                .collect();
+            found.add(self.work(&queue));
+            for other in others {
+                found.add(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+        });
+        match found.error.take() {
+            Some(error) => Err(error),
+            None => Ok(found),
         }
-        Ok(())
+    }
+
+    /// Lists directories until there are none left.
+    fn work(&self, queue: &Queue) -> Found {
+        let mut found = Found::default();
+        while let Some(directory) = queue.take() {
+            let mut listing = Listing { queue, found: Vec::new() };
+            if let Err(error) = self.list(&directory, &mut listing.found, &mut found) {
+                found.fail(error);
+            }
+        }
+        found
     }
 
     /// `from` is not a directory.
-    fn single(&mut self, file: &Resolved, target: Option<TreePath>) -> Result<(), ReadError> {
+    fn single(&self, file: &Resolved, target: Option<TreePath>, found: &mut Found) -> Result<(), ReadError> {
         let name = CString::new(file.path.clone()).map_err(|_| self.changed(&file.path))?;
-        let context = self.context.as_fd();
+        let context = self.root.handle().as_fd();
         let stat = self.stat(context, &name, &file.path)?;
         let shown = file.shown(self.request.context);
         match FileType::from_raw_mode(stat.st_mode) {
@@ -190,25 +293,24 @@ impl Reader<'_> {
             kind => return Err(ReadError::Kind { path: shown, kind: kind_name(kind) }),
         }
         if let Some(target) = target {
-            self.add(context, &name, &file.path, target, &stat)?;
+            self.add(context, &name, &file.path, target, &stat, found)?;
         }
         Ok(())
     }
 
-    /// Lists one directory: its entries are added, its directories that are of interest go to `pending`. Paths
-    /// are relative to `from` after their first `below` bytes.
+    /// Lists one directory: its entries are added, its directories that are of interest go to `pending`.
     fn list(
-        &mut self,
+        &self,
         directory: &Pending,
-        below: usize,
         pending: &mut Vec<Pending>,
+        found: &mut Found,
     ) -> Result<(), ReadError> {
         let opened = self.open(&directory.path)?;
         let names = self.names(&directory.path, &opened)?;
         let handle = opened.as_fd();
         let request = self.request;
         for (name, mut kind) in names {
-            self.seen_any = true;
+            found.seen_any = true;
             let bytes = name.to_bytes();
             let mut path = Vec::with_capacity(directory.path.len() + 1 + bytes.len());
             path.extend_from_slice(&directory.path);
@@ -220,11 +322,11 @@ impl Reader<'_> {
             let mut stat = None;
             if kind == FileType::Unknown {
                 // Some file systems don't say in the listing.
-                let found = self.stat(handle, &name, &path)?;
-                kind = FileType::from_raw_mode(found.st_mode);
-                stat = Some(found);
+                let asked = self.stat(handle, &name, &path)?;
+                kind = FileType::from_raw_mode(asked.st_mode);
+                stat = Some(asked);
             }
-            let inside = &path[below..];
+            let inside = &path[self.below..];
             let above = &directory.above;
             if kind != FileType::Directory {
                 let selected = (request.include.is_empty() || request.include.decide(&above.include, inside))
@@ -241,7 +343,7 @@ impl Reader<'_> {
                 if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
                     return Err(self.changed(&path));
                 }
-                self.add(handle, &name, &path, target, &stat)?;
+                self.add(handle, &name, &path, target, &stat, found)?;
                 continue;
             }
             let (ignored, ignore) = request.ignore.enter(&above.ignore, &path);
@@ -256,9 +358,9 @@ impl Reader<'_> {
             }
             let target = place(directory.target.as_ref(), bytes).map_err(|_| self.changed(&path))?;
             if included && !excluded && !ignored {
-                self.entries.push((target.clone(), self.directory()));
+                found.entries.push((target.clone(), self.directory()));
             } else {
-                self.unselected.push(target.clone());
+                found.unselected.push(target.clone());
             }
             pending.push(Pending { path, target: Some(target), above: Above { ignore, include, exclude } });
         }
@@ -269,7 +371,7 @@ impl Reader<'_> {
         // Opened from the context each time: that holds one descriptor however deep the tree is.
         let name: &[u8] = if path.is_empty() { b"." } else { path };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        rustix::fs::openat(self.context, name, flags, rustix::fs::Mode::empty())
+        rustix::fs::openat(self.root.handle(), name, flags, rustix::fs::Mode::empty())
             .map_err(|errno| self.failed(path, errno))
     }
 
@@ -294,12 +396,13 @@ impl Reader<'_> {
 
     /// Adds what is not a directory.
     fn add(
-        &mut self,
+        &self,
         directory: BorrowedFd<'_>,
         name: &CString,
         path: &[u8],
         target: TreePath,
         stat: &Stat,
+        found: &mut Found,
     ) -> Result<(), ReadError> {
         let modes = &self.request.modes;
         let executable = stat.st_mode & 0o100 != 0;
@@ -308,10 +411,14 @@ impl Reader<'_> {
             FileType::RegularFile => {
                 xattrs = self.capability(path, stat)?;
                 if stat.st_nlink > 1 {
-                    self.linked.push((target.clone(), (stat.st_dev, stat.st_ino)));
+                    found.linked.push((target.clone(), (stat.st_dev, stat.st_ino)));
                 }
                 let size = u64::try_from(stat.st_size).unwrap_or_default();
-                let content = Content::Disk { root: Arc::clone(&self.root), relative: path.into() };
+                let content = Content::Disk {
+                    root: Arc::clone(&self.root),
+                    relative: path.into(),
+                    stamp: Stamp::of(stat),
+                };
                 (if executable { modes.executables } else { modes.files }, Node::File(File { size, content }))
             }
             FileType::Symlink => {
@@ -323,12 +430,12 @@ impl Reader<'_> {
             FileType::Fifo => (modes.files, Node::Fifo),
             kind => {
                 let path = self.shown(path);
-                (self.warn)(Warning { path, kind: kind_name(kind) });
+                found.warnings.push(Warning { path, kind: kind_name(kind) });
                 return Ok(());
             }
         };
         let metadata = Metadata { mode, xattrs, ..self.metadata() };
-        self.entries.push((target, Entry { metadata, node }));
+        found.entries.push((target, Entry { metadata, node }));
         Ok(())
     }
 
@@ -367,37 +474,36 @@ impl Reader<'_> {
     }
 
     /// The tree of all that was found.
-    fn finish(&mut self) -> Tree {
-        let mut entries: BTreeMap<TreePath, Entry> = std::mem::take(&mut self.entries).into_iter().collect();
+    fn finish(&self, mut found: Found) -> Tree {
+        let mut entries = std::mem::take(&mut found.entries);
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         // A directory that was not selected stands for the sake of what was.
-        let mut needed = Vec::new();
-        for path in std::mem::take(&mut self.unselected) {
-            let first = path.child(b"");
-            let next = entries.range(&first..).next();
-            if next.is_some_and(|(next, _)| next.as_bytes().starts_with(first.as_bytes())) {
-                needed.push(path);
-            }
+        let needed: Vec<_> =
+            found.unselected.into_iter().filter(|path| has_any_below(&entries, path)).collect();
+        if !needed.is_empty() {
+            entries.extend(needed.into_iter().map(|path| (path, self.directory())));
         }
-        for path in needed {
-            entries.insert(path, self.directory());
-        }
-        let mut linked = std::mem::take(&mut self.linked);
-        linked.sort_unstable();
+        let mut tree: Tree = entries.into_iter().collect();
+        found.linked.sort_unstable();
         let mut first: HashMap<(u64, u64), TreePath> = HashMap::new();
-        for (path, inode) in linked {
+        for (path, inode) in found.linked {
             let Some(original) = first.get(&inode) else {
                 first.insert(inode, path);
                 continue;
             };
-            if let Some(entry) = entries.get_mut(&path) {
+            if let Some(entry) = tree.get_mut(&path) {
                 entry.node = Node::HardLink(original.clone());
             }
         }
-        Tree { entries }
+        tree
     }
 
     fn shown(&self, path: &[u8]) -> PathBuf {
-        if path.is_empty() { self.request.context.into() } else { self.root.join(OsStr::from_bytes(path)) }
+        if path.is_empty() {
+            self.request.context.into()
+        } else {
+            self.root.path().join(OsStr::from_bytes(path))
+        }
     }
 
     fn io(&self, path: &[u8], source: io::Error) -> ReadError {
@@ -415,6 +521,13 @@ impl Reader<'_> {
             errno => self.io(path, errno.into()),
         }
     }
+}
+
+/// Whether one of `entries`, which are sorted, lies below the directory `path`.
+fn has_any_below(entries: &[(TreePath, Entry)], path: &TreePath) -> bool {
+    let first = path.child(b"");
+    let next = entries.partition_point(|(known, _)| *known < first);
+    entries.get(next).is_some_and(|(next, _)| next.as_bytes().starts_with(first.as_bytes()))
 }
 
 fn place(directory: Option<&TreePath>, name: &[u8]) -> Result<TreePath, TreePathError> {

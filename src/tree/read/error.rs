@@ -2,7 +2,7 @@
 
 use crate::tree::path::TreePathError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Something that can't be in an image was left out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,4 +94,23 @@ pub enum ReadError {
         /// Why.
         reason: TreePathError,
     },
+}
+
+impl ReadError {
+    /// What it is about; empty for a place in the image.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::ContextMissing { path }
+            | Self::ContextNotDirectory { path }
+            | Self::Missing { path }
+            | Self::Leaves { link: path, .. }
+            | Self::NotBelow { path }
+            | Self::Kind { path, .. }
+            | Self::Empty { path }
+            | Self::NothingLeft { path }
+            | Self::Changed { path }
+            | Self::Io { path, .. } => path,
+            Self::Target { .. } => Path::new(""),
+        }
+    }
 }

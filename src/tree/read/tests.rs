@@ -14,7 +14,7 @@ fn make(lines: &[&str]) -> tempfile::TempDir {
         } else if let Some(name) = line.strip_suffix('/') {
             fs_err::create_dir_all(at(name)).unwrap();
         } else if let Some(name) = line.strip_suffix('|') {
-            rustix::fs::mkfifoat(CWD, at(name), rustix::fs::Mode::RUSR).unwrap();
+            rustix::fs::mkfifoat(rustix::fs::CWD, at(name), rustix::fs::Mode::RUSR).unwrap();
         } else if let Some(name) = line.strip_suffix('=') {
             drop(std::os::unix::net::UnixListener::bind(at(name)).unwrap());
         } else {
@@ -51,6 +51,7 @@ fn read_as(context: &Path, how: &How<'_>) -> (Result<Tree, ReadError>, Vec<Strin
         modes: Modes::default(),
         mtime: 9,
         parents: !how.bare,
+        threads: 3,
     };
     let tree = read(&request, &mut |warning| warnings.push(warning.to_string()));
     let shown = context.display().to_string();
@@ -269,25 +270,21 @@ fn refusals_of_the_system_keep_their_reason() {
         modes: Modes::default(),
         mtime: 0,
         parents: false,
+        threads: 1,
     };
     let here = tempfile::tempdir().unwrap();
-    let context = open_context(here.path()).unwrap();
-    let reader = Reader {
-        request: &request,
-        root: Path::new("ctx").into(),
-        context: &context,
-        warn: &mut |_| (),
-        entries: Vec::new(),
-        unselected: Vec::new(),
-        linked: Vec::new(),
-        seen_any: false,
-    };
+    let root = Arc::new(open_context(here.path()).unwrap());
+    let shown = here.path().display();
+    let reader = Walk { request: &request, root, below: 0 };
     let refused = reader.failed(b"private", Errno::ACCESS);
-    assert_eq!(refused.to_string(), "reading `ctx/private`");
+    assert_eq!(refused.to_string(), format!("reading `{shown}/private`"));
     assert_eq!(std::error::Error::source(&refused).unwrap().to_string(), "Permission denied (os error 13)");
     // What was listed and is not there any more.
     let gone = reader.open(b"gone").unwrap_err();
-    assert_eq!(gone.to_string(), "`ctx/gone` vanished or was replaced while the directory was listed");
+    assert_eq!(
+        gone.to_string(),
+        format!("`{shown}/gone` vanished or was replaced while the directory was listed")
+    );
     fs_err::write(here.path().join("file"), "").unwrap();
     assert!(matches!(reader.open(b"file"), Err(ReadError::Changed { .. })));
     symlink("/", here.path().join("link")).unwrap();
@@ -319,6 +316,27 @@ fn modes_and_times_of_the_disk_do_not_count() {
     fs_err::set_permissions(second.path().join("a"), std::fs::Permissions::from_mode(0o2700)).unwrap();
     fs_err::set_permissions(second.path().join("run"), std::fs::Permissions::from_mode(0o4755)).unwrap();
     assert_eq!(text(first.path(), &How::default()), text(second.path(), &How::default()));
+}
+
+#[test]
+fn of_several_errors_and_warnings_the_same_ones_come_first() {
+    let mut lines = Vec::new();
+    let names: Vec<String> = (0..40).map(|number| format!("d{number}/s=")).collect();
+    for name in &names {
+        lines.push(name.split_once('/').unwrap().0.to_owned() + "/");
+        lines.push(name.clone());
+    }
+    let context = make(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let first = read_as(context.path(), &How::default());
+    assert!(first.1.is_sorted() && first.1.len() == 40);
+    let mut found = Found::default();
+    for name in ["b", "a", "c"] {
+        found.fail(ReadError::Changed { path: name.into() });
+    }
+    assert_eq!(found.error.unwrap().path(), Path::new("a"));
+    for _ in 0..20 {
+        assert_eq!(read_as(context.path(), &How::default()).1, first.1);
+    }
 }
 
 proptest::proptest! {
