@@ -1,17 +1,20 @@
 //! Runs a plan: reads the trees of its layers and makes a [`Recipe`], whose bytes are made when somebody asks for
 //! them. Nothing here talks to a network.
 
+pub mod cache;
 pub mod error;
 pub mod output;
 pub mod recipe;
 
+pub use cache::LayerCache;
 pub use error::BuildError;
 pub use output::Output;
 pub use recipe::{LayerFacts, Recipe, RecipeLayer, TreeSource};
 
 use crate::base::{Event, Platform, Reporter};
-use crate::layer::{Encoding, Workers};
-use crate::spec::{Patterns, Plan};
+use crate::layer::{Encoding, Workers, split};
+use crate::spec::{LayerPlan, Patterns, Plan};
+use crate::tree::Tree;
 use crate::tree::read::{ReadRequest, read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +34,12 @@ pub struct BuildSettings {
     pub threads: usize,
     /// Every time stamp of the image, in seconds since 1970.
     pub epoch: i64,
+    /// Whether what the user has not put into layers is split into several.
+    pub split: bool,
+    /// Where it is kept what is known of layers.
+    pub cache_dir: Option<PathBuf>,
+    /// The time, in nanoseconds since 1970.
+    pub now: i64,
 }
 
 /// Reads what the plan names and gives the recipe of the image.
@@ -43,6 +52,10 @@ pub fn prepare(
         return Err(BuildError::Base { base: base.to_string() });
     }
     let workers = Workers::new(settings.threads).map_err(|source| BuildError::Threads { source })?;
+    let cache = match &settings.cache_dir {
+        Some(folder) => LayerCache::open(folder, reporter.as_ref()),
+        None => LayerCache::none(),
+    };
     let ignore = read_ignore(settings)?;
     let prefix = prefix(settings)?;
     let mut layers = Vec::with_capacity(plan.layers.len());
@@ -69,11 +82,17 @@ pub fn prepare(
         };
         let tree = read(&request, &mut |warning| reporter.warn(warning.to_string()))
             .map_err(|source| BuildError::Read { source })?;
-        layers.push(RecipeLayer {
-            name: layer.name.clone(),
-            created_by: format!("consign COPY {} {}", request.from.display(), layer.to),
-            tree: Arc::new(tree),
-        });
+        let created_by = format!("consign COPY {} {}", request.from.display(), layer.to);
+        for (name, reason, tree) in divide(layer, tree, settings.split) {
+            let whole = name == layer.name;
+            layers.push(RecipeLayer {
+                created_by: if whole { created_by.clone() } else { format!("{created_by} ({name})") },
+                name,
+                reason,
+                files: cache.is_kept().then(|| tree.fingerprint()).filter(|files| files.is_settled(settings.now)),
+                tree: Arc::new(tree),
+            });
+        }
     }
     let entries = layers.iter().map(|layer| layer.tree.len() as u64).sum();
     let bytes = layers.iter().map(|layer| layer.tree.content_size()).sum();
@@ -84,8 +103,22 @@ pub fn prepare(
         config: plan.config.clone(),
         encoding: settings.encoding,
         workers: Arc::new(workers),
+        cache: Arc::new(cache),
         epoch: settings.epoch,
     })
+}
+
+/// The layers that one of the plan's becomes: name, reason and content of each.
+fn divide(layer: &LayerPlan, tree: Tree, auto: bool) -> Vec<(String, String, Tree)> {
+    if !layer.divisible || !auto {
+        let reason = if layer.divisible { "all of it, as asked for" } else { "as it stands in the file" };
+        return vec![(layer.name.clone(), reason.to_owned(), tree)];
+    }
+    let mut parts = split(tree);
+    if let [whole] = parts.as_mut_slice() {
+        whole.name.clone_from(&layer.name);
+    }
+    parts.into_iter().map(|part| (part.name, part.reason, part.tree)).collect()
 }
 
 /// The patterns of `FILE.dockerignore` beside the file that describes the build, else of the context's

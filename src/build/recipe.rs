@@ -1,7 +1,7 @@
 //! The recipe of an image: trees whose layers are made when they are asked for, and the documents that follow
 //! from them.
 
-use super::BuildError;
+use super::{BuildError, LayerCache};
 use crate::base::clock::rfc3339;
 use crate::base::{DiffId, Event, MediaType, Platform, Reporter, Timestamp};
 use crate::image::config::Empty;
@@ -9,7 +9,7 @@ use crate::image::{Config, Descriptor, Document, History, ImageConfig, Manifest,
 use crate::layer::{Encoding, SealError, Workers};
 use crate::registry::{Cancelled, Made, Sink, Source, SourceError};
 use crate::spec::ImageSettings;
-use crate::tree::{FileError, Tree};
+use crate::tree::{FileError, Fingerprint, Tree};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub struct Recipe {
     pub encoding: Encoding,
     /// The threads that make the layers.
     pub workers: Arc<Workers>,
+    /// What is known of layers from earlier runs.
+    pub cache: Arc<LayerCache>,
     /// Every time stamp, in seconds since 1970.
     pub epoch: i64,
 }
@@ -38,8 +40,12 @@ pub struct RecipeLayer {
     pub name: String,
     /// For the image's history.
     pub created_by: String,
+    /// Why it is a layer of its own, in words.
+    pub reason: String,
     /// What is in it.
     pub tree: Arc<Tree>,
+    /// Stands for its files, if the layer cache is kept and they are not too young to tell them from later ones.
+    pub files: Option<Fingerprint>,
 }
 
 /// What the documents say of a layer.
@@ -71,6 +77,26 @@ impl Recipe {
             descriptor: Descriptor::new(self.encoding.media_type(), made.digest, made.size),
             diff_id: made.diff_id.expect("invariant: a tree's source knows the digest of its tar"),
         }
+    }
+
+    /// Layer `index`, if its files are those of an earlier run.
+    pub fn by_files(&self, index: usize) -> Option<LayerFacts> {
+        self.cache.by_files(self.layers[index].files.as_ref()?, self.encoding)
+    }
+
+    /// The layer with this tar, if it was made in an earlier run.
+    pub fn by_tar(&self, diff_id: DiffId) -> Option<LayerFacts> {
+        self.cache.by_tar(diff_id, self.encoding)
+    }
+
+    /// Whether earlier runs made layers in the way in which these are made.
+    pub fn cache_knows(&self) -> bool {
+        self.cache.knows(self.encoding)
+    }
+
+    /// Remembers what layer `index` turned out to be.
+    pub fn learn(&self, index: usize, facts: &LayerFacts) {
+        self.cache.learn(facts, self.encoding, self.layers[index].files.as_ref());
     }
 
     /// Config and manifest of the image with these layers.

@@ -189,16 +189,31 @@ pub(super) struct LayerOptions {
     /// gzip: 1 to 12 (default 5); zstd: 1 to 19 (default 3)
     #[arg(long, env = "CONSIGN_COMPRESSION_LEVEL", value_name = "N")]
     pub(super) compression_level: Option<i64>,
-    /// Threads that compress a layer; the bytes are the same for any number (default: one a core)
+    /// Layers of what no consign.yaml puts into layers: split by what changes together, or a single one
+    #[arg(long, env = "CONSIGN_LAYERS", value_name = "HOW", default_value = "auto")]
+    pub(super) layers: LayersMode,
+    /// Print the layers, their sizes, what is reused, and why
+    #[arg(long, env = "CONSIGN_EXPLAIN", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub(super) explain: bool,
+    /// Threads that read and compress; the bytes are the same for any number (default: one a core)
     #[arg(long, env = "CONSIGN_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) threads: Option<u16>,
     /// Image of the repository whose layers may be reused, besides those of the tags; if there is none, the newest
     /// one is looked at [repeatable]
     #[arg(long, env = "CONSIGN_CACHE_FROM", value_name = "REF", value_delimiter = ',')]
     pub(super) cache_from: Vec<String>,
-    /// Send layers as if the repository held none
+    /// Directory that keeps what is known of layers, a few kilobytes: unchanged files are not even read
+    #[arg(long, env = "CONSIGN_CACHE_DIR", value_name = "DIR")]
+    pub(super) cache_dir: Option<PathBuf>,
+    /// Make and send layers as if nothing were known of any
     #[arg(long, env = "CONSIGN_NO_CACHE", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(super) no_cache: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LayersMode {
+    Auto,
+    Single,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -43,6 +43,9 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         },
         epoch: args.image.source_date_epoch,
         file: file.clone(),
+        split: args.layers.layers == LayersMode::Auto,
+        cache_dir: args.layers.cache_dir.clone(),
+        now: i64::try_from(SystemClock.now().as_nanosecond()).unwrap_or(i64::MAX),
     };
     let repository = new_repository(&plan.repository, file.as_deref())?;
     let session = if args.push {

@@ -1,6 +1,6 @@
 //! Publishing an image that is finished: its manifest and all its digests are given.
 
-use super::layers::{AT_A_TIME, LayersPresent, progress, report};
+use super::layers::{AT_A_TIME, Because, LayersPresent, progress, report};
 use super::{ConfigPresent, Previous, Published, Target, tag};
 use crate::base::{Platform, Reporter};
 use crate::image::{Descriptor, Document, Manifest};
@@ -55,7 +55,9 @@ pub async fn publish_finished<R: Registry>(
                 let progress = progress(index, source.name(), reporter);
                 registry.upload(repository, Arc::clone(&source), progress).await?.sent
             };
-            Ok::<_, RegistryError>(report(index, source.name(), layer, sent, started.elapsed(), reporter))
+            let because = if sent == 0 { Because::BlobThere } else { Because::Missing };
+            let took = started.elapsed();
+            Ok::<_, RegistryError>(report(index, source.name(), layer, (sent, because), took, reporter))
         }
     });
     let reports: Vec<_> = futures::stream::iter(jobs).buffered(AT_A_TIME).try_collect().await?;

@@ -1,15 +1,19 @@
 //! Getting the layers of a recipe into a repository, sending only what is missing.
 //!
-//! 1. A layer that is small is made in memory, so its digest is known.
-//! 2. A larger one is hashed, if an image that is replaced may hold it.
-//! 3. One call asks for all digests that are known.
+//! 1. A layer whose files have not changed since the last run is known by the layer cache, without reading them.
+//! 2. Of the others, a small one is made in memory, so its digest is known; a larger one is hashed, if the layer cache
+//!    or an image that is replaced may know the blob of its tar.
+//! 3. If all are known, they may make an image that the repository holds, and nothing is left to do. Else one call
+//!    asks for all digests that are known.
 //! 4. What is missing is sent, four layers at a time; a large layer is compressed while it is sent.
 
 use super::Previous;
 use crate::base::{BlobDigest, DiffId, Event, Reporter, RepositoryName};
 use crate::build::{LayerFacts, Recipe, TreeSource};
 use crate::image::Descriptor;
-use crate::registry::{Made, Memory, OnProgress, Progress, Registry, RegistryError, Source, SourceError};
+use crate::registry::{
+    Memory, OnProgress, Progress, Registry, RegistryError, Source, SourceError, Uploaded,
+};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -23,6 +27,22 @@ const SMALL: u64 = 4 * 1024 * 1024;
 /// Bytes of tar that all small layers together may have.
 const SMALL_TOGETHER: u64 = 24 * 1024 * 1024;
 
+/// Why a layer was sent or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Because {
+    /// Its files have the size, times and inodes that they had in an earlier run, by the layer cache.
+    FilesUnchanged,
+    /// Its tar has the digest of one in the layer cache.
+    TarInCache,
+    /// Its tar has the digest of a layer of an earlier image.
+    TarInImage,
+    /// The repository has a blob with its digest.
+    BlobThere,
+    /// The repository did not have it.
+    Missing,
+}
+
 /// What became of one layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -35,6 +55,8 @@ pub struct LayerReport {
     pub size: u64,
     /// Bytes that were sent for it; 0 if the registry had it.
     pub sent: u64,
+    /// Why so.
+    pub because: Because,
     /// Time that it took to make and send.
     pub milliseconds: u64,
 }
@@ -63,18 +85,17 @@ impl LayersPresent {
 /// What is known of a layer before anything is sent.
 enum Prepared {
     /// Its bytes are here.
-    Ready { source: Arc<Memory>, diff_id: DiffId },
-    /// An image that is replaced has it, if the registry still holds the blob.
-    Claimed { descriptor: Descriptor, diff_id: DiffId },
+    Ready { source: Arc<Memory>, facts: LayerFacts },
+    /// It is this one, without its bytes having been made; the registry may hold it.
+    Claimed { facts: LayerFacts, because: Because },
     /// It must be made to be known.
     Unknown,
 }
 
 impl Prepared {
-    fn digest(&self) -> Option<BlobDigest> {
+    fn facts(&self) -> Option<&LayerFacts> {
         match self {
-            Self::Ready { source, .. } => Some(source.made().digest),
-            Self::Claimed { descriptor, .. } => Some(descriptor.digest),
+            Self::Ready { facts, .. } | Self::Claimed { facts, .. } => Some(facts),
             Self::Unknown => None,
         }
     }
@@ -84,42 +105,34 @@ pub(super) async fn make_present<R: Registry>(
     registry: &R,
     recipe: &Recipe,
     repository: &RepositoryName,
-    previous: &Previous,
+    previous: &mut Previous,
     reporter: &Arc<dyn Reporter>,
 ) -> Result<(LayersPresent, Vec<LayerFacts>), RegistryError> {
     let sources: Vec<_> =
         (0..recipe.layers.len()).map(|index| Arc::new(recipe.source(index, reporter))).collect();
-    let encoding = recipe.encoding.id();
-    let mut room = SMALL_TOGETHER;
-    let small: Vec<_> = sources
-        .iter()
-        .map(|source| {
-            let bound = source.tar_bound();
-            let fits = bound <= SMALL && bound <= room;
-            room -= if fits { bound } else { 0 };
-            fits
-        })
-        .collect();
-    // All at once: the workers share themselves out among the layers.
-    let looks = sources.iter().zip(small).map(|(source, small)| {
-        let encoding = &encoding;
-        async move { if small { in_memory(source).await } else { claimed(source, previous, encoding).await } }
-    });
-    let prepared = futures::future::try_join_all(looks).await?;
+    let prepared = prepare(registry, recipe, &sources, repository, previous).await?;
 
-    let mut known: Vec<_> = prepared.iter().filter_map(Prepared::digest).collect();
+    let facts: Option<Vec<_>> = prepared.iter().map(|layer| layer.facts().cloned()).collect();
+    let all_there = facts.is_some_and(|facts| previous.holds(recipe.documents(&facts).1.manifest_digest()));
+    let mut known: Vec<_> =
+        prepared.iter().filter_map(|layer| Some(layer.facts()?.descriptor.digest)).collect();
     known.sort_unstable();
     known.dedup();
-    let available =
-        if known.is_empty() { HashSet::new() } else { registry.available(repository, &known).await? };
+    let available = if all_there || known.is_empty() {
+        HashSet::new()
+    } else {
+        registry.available(repository, &known).await?
+    };
 
     let jobs = sources.iter().zip(prepared).enumerate().map(|(index, (source, prepared))| {
         let started = Instant::now();
-        let here = prepared.digest().is_some_and(|digest| available.contains(&digest));
+        let here = prepared.facts().is_some_and(|f| all_there || available.contains(&f.descriptor.digest));
         let job = Job { registry, recipe, repository, reporter, index };
         async move {
-            let (facts, sent) = job.run(source, prepared, here).await?;
-            let report = job.report(source.name(), &facts.descriptor, sent, started.elapsed());
+            let (facts, sent, because) = job.run(source, prepared, here).await?;
+            recipe.learn(index, &facts);
+            let took = started.elapsed();
+            let report = report(index, source.name(), &facts.descriptor, (sent, because), took, reporter);
             Ok::<_, RegistryError>((report, facts))
         }
     });
@@ -128,29 +141,84 @@ pub(super) async fn make_present<R: Registry>(
     Ok((LayersPresent(reports), facts))
 }
 
-/// Makes a small layer in memory.
-async fn in_memory(source: &Arc<TreeSource>) -> Result<Prepared, RegistryError> {
-    let source = Arc::clone(source);
-    let memory = blocking(move || Memory::of(&*source)).await?;
-    let diff_id = memory.made().diff_id.expect("invariant: a tree's source knows the digest of its tar");
-    Ok(Prepared::Ready { source: Arc::new(memory), diff_id })
+/// Finds out what can be known without sending anything. Earlier images are looked at only if the layer cache does
+/// not know all.
+async fn prepare<R: Registry>(
+    registry: &R,
+    recipe: &Recipe,
+    sources: &[Arc<TreeSource>],
+    repository: &RepositoryName,
+    previous: &mut Previous,
+) -> Result<Vec<Prepared>, RegistryError> {
+    let unread = sources.iter().enumerate().map(|(index, _)| match recipe.by_files(index) {
+        Some(facts) => Prepared::Claimed { facts, because: Because::FilesUnchanged },
+        None => Prepared::Unknown,
+    });
+    let mut prepared: Vec<_> = unread.collect();
+    if prepared.iter().all(|layer| layer.facts().is_some()) {
+        return Ok(prepared);
+    }
+    let by_cache = recipe.cache_knows();
+    if !by_cache {
+        previous.learn(registry, repository).await;
+    }
+    let hash = by_cache || previous.knows(&recipe.encoding.id());
+    let mut room = SMALL_TOGETHER;
+    let looks = sources.iter().zip(prepared.drain(..)).map(|(source, known)| {
+        let bound = source.tar_bound();
+        let small = known.facts().is_none() && bound <= SMALL && bound <= room;
+        room -= if small { bound } else { 0 };
+        async move {
+            match known {
+                Prepared::Unknown if small => in_memory(recipe, source).await,
+                Prepared::Unknown if hash => {
+                    let source = Arc::clone(source);
+                    blocking(move || source.diff_id()).await.map(Look::Hashed)
+                }
+                known => Ok(Look::Known(known)),
+            }
+        }
+    });
+    // All at once: the workers share themselves out among the layers.
+    let looks: Vec<_> = futures::future::try_join_all(looks.collect::<Vec<_>>()).await?;
+    let unknown_to_cache =
+        |look: &Look| matches!(look, Look::Hashed(diff_id) if recipe.by_tar(*diff_id).is_none());
+    if by_cache && looks.iter().any(unknown_to_cache) {
+        previous.learn(registry, repository).await;
+    }
+    let id = recipe.encoding.id();
+    Ok(looks
+        .into_iter()
+        .map(|look| match look {
+            Look::Known(known) => known,
+            Look::Hashed(diff_id) => {
+                if let Some(facts) = recipe.by_tar(diff_id) {
+                    return Prepared::Claimed { facts, because: Because::TarInCache };
+                }
+                match previous.blob(diff_id, &id) {
+                    Some(descriptor) => Prepared::Claimed {
+                        facts: LayerFacts { descriptor: descriptor.clone(), diff_id },
+                        because: Because::TarInImage,
+                    },
+                    None => Prepared::Unknown,
+                }
+            }
+        })
+        .collect())
 }
 
-/// Hashes a layer if it may be one that the registry holds.
-async fn claimed(
-    source: &Arc<TreeSource>,
-    previous: &Previous,
-    encoding: &str,
-) -> Result<Prepared, RegistryError> {
-    if !previous.knows(encoding) {
-        return Ok(Prepared::Unknown);
-    }
+/// What a look at a layer's files gave.
+enum Look {
+    Known(Prepared),
+    Hashed(DiffId),
+}
+
+/// Makes a small layer in memory.
+async fn in_memory(recipe: &Recipe, source: &Arc<TreeSource>) -> Result<Look, RegistryError> {
     let source = Arc::clone(source);
-    let diff_id = blocking(move || source.diff_id()).await?;
-    Ok(match previous.blob(diff_id, encoding) {
-        Some(descriptor) => Prepared::Claimed { descriptor: descriptor.clone(), diff_id },
-        None => Prepared::Unknown,
-    })
+    let memory = blocking(move || Memory::of(&*source)).await?;
+    let facts = recipe.facts(&memory.made());
+    Ok(Look::Known(Prepared::Ready { source: Arc::new(memory), facts }))
 }
 
 /// Runs what blocks on a thread that may.
@@ -181,18 +249,11 @@ impl<R: Registry> Job<'_, R> {
         source: &Arc<TreeSource>,
         prepared: Prepared,
         here: bool,
-    ) -> Result<(LayerFacts, u64), RegistryError> {
-        let bytes: Arc<dyn Source> = match &prepared {
-            Prepared::Claimed { descriptor, diff_id } if here => {
-                return Ok((LayerFacts { descriptor: descriptor.clone(), diff_id: *diff_id }, 0));
-            }
-            Prepared::Ready { source, diff_id } => {
-                if here {
-                    let made = Made { diff_id: Some(*diff_id), ..source.made() };
-                    return Ok((self.recipe.facts(&made), 0));
-                }
-                Arc::clone(source) as _
-            }
+    ) -> Result<(LayerFacts, u64, Because), RegistryError> {
+        let bytes: Arc<dyn Source> = match prepared {
+            Prepared::Claimed { facts, because } if here => return Ok((facts, 0, because)),
+            Prepared::Ready { facts, .. } if here => return Ok((facts, 0, Because::BlobThere)),
+            Prepared::Ready { source, .. } => source,
             Prepared::Claimed { .. } | Prepared::Unknown => Arc::clone(source) as _,
         };
         self.reporter.event(Event::LayerStarted {
@@ -201,12 +262,9 @@ impl<R: Registry> Job<'_, R> {
             bytes: Some(self.recipe.layers[self.index].tree.content_size()),
         });
         let progress = progress(self.index, source.name(), self.reporter);
-        let uploaded = self.registry.upload(self.repository, bytes, progress).await?;
-        Ok((self.recipe.facts(&uploaded.made), uploaded.sent))
-    }
-
-    fn report(&self, name: &str, descriptor: &Descriptor, sent: u64, took: Duration) -> LayerReport {
-        report(self.index, name, descriptor, sent, took, self.reporter)
+        let Uploaded { made, sent } = self.registry.upload(self.repository, bytes, progress).await?;
+        let because = if sent == 0 { Because::BlobThere } else { Because::Missing };
+        Ok((self.recipe.facts(&made), sent, because))
     }
 }
 
@@ -215,7 +273,7 @@ pub(super) fn report(
     index: usize,
     name: &str,
     descriptor: &Descriptor,
-    sent: u64,
+    (sent, because): (u64, Because),
     took: Duration,
     reporter: &Arc<dyn Reporter>,
 ) -> LayerReport {
@@ -231,6 +289,7 @@ pub(super) fn report(
         digest: descriptor.digest,
         size: descriptor.size,
         sent,
+        because,
         milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     }
 }

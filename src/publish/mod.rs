@@ -10,7 +10,7 @@ mod layers;
 mod previous;
 
 pub use image::{Finished, publish_finished};
-pub use layers::{LayerReport, LayersPresent};
+pub use layers::{Because, LayerReport, LayersPresent};
 pub use previous::Previous;
 
 use crate::base::{BlobDigest, Event, ManifestDigest, MediaType, Platform, Reporter, RepositoryName, Tag};
@@ -92,13 +92,13 @@ pub async fn publish<R: Registry>(
     reuse: &Reuse,
     reporter: &Arc<dyn Reporter>,
 ) -> Result<Published, RegistryError> {
-    let previous = match reuse {
+    let mut previous = match reuse {
         Reuse::Images(cache_from) => Previous::find(registry, target, cache_from, reporter).await?,
         Reuse::NewRepository => Previous::default(),
         Reuse::Nothing => Previous::tags_only(registry, target).await?,
     };
     let (layers, facts) =
-        layers::make_present(registry, recipe, &target.repository, &previous, reporter).await?;
+        layers::make_present(registry, recipe, &target.repository, &mut previous, reporter).await?;
     let (config, manifest) = recipe.documents(&facts);
     let there = previous.holds(manifest.manifest_digest());
     let config = config_present(registry, target, layers, &recipe.platform, &config, there).await?;

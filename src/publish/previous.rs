@@ -19,13 +19,15 @@ const CONFIG_AT_MOST: u64 = 8 * 1024 * 1024;
 pub struct Previous {
     tags: HashMap<Tag, ManifestDigest>,
     images: HashSet<ManifestDigest>,
+    /// Manifests whose layers have not been looked at.
+    unread: Vec<StoredManifest>,
     blobs: HashMap<(DiffId, String), Descriptor>,
 }
 
 impl Previous {
     /// Looks at the images that the target's tags point at and at those of `cache_from`; if there are none, at the
     /// newest image of the repository. A repository that does not exist is an error here, before anything is made
-    /// or sent. What can't be read is no cache, and no error.
+    /// or sent. Their layers are known after [`learn`](Self::learn).
     pub async fn find<R: Registry>(
         registry: &R,
         target: &Target,
@@ -60,10 +62,8 @@ impl Previous {
             found.extend(registry.manifest(&target.repository, &ManifestId::Digest(newest)).await?);
         }
         for manifest in found {
-            if previous.images.insert(manifest.digest())
-                && let Err(error) = previous.learn(registry, &target.repository, &manifest).await
-            {
-                tracing::debug!("the layers of {} can't be reused: {error}", manifest.digest());
+            if previous.images.insert(manifest.digest()) {
+                previous.unread.push(manifest);
             }
         }
         Ok(previous)
@@ -87,32 +87,20 @@ impl Previous {
         Ok(previous)
     }
 
-    /// Pairs the tars and blobs of one image.
-    async fn learn<R: Registry>(
-        &mut self,
-        registry: &R,
-        repository: &RepositoryName,
-        manifest: &StoredManifest,
-    ) -> Result<(), RegistryError> {
-        let Ok(manifest) = serde_json::from_slice::<Manifest>(&manifest.bytes) else { return Ok(()) };
-        if manifest.config.media_type != MediaType::OCI_CONFIG || manifest.config.size > CONFIG_AT_MOST {
-            return Ok(());
-        }
-        let mut bytes = Vec::new();
-        let mut stream = registry.download(repository, &manifest.config.digest).await?;
-        while let Some(chunk) = stream.try_next().await? {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() as u64 > manifest.config.size {
-                return Ok(());
-            }
-        }
-        if BlobDigest::of(&bytes) != manifest.config.digest {
-            return Ok(());
-        }
-        if let Ok(config) = serde_json::from_slice::<ImageConfig>(&bytes) {
+    /// Reads the configs of the images that were found, and so pairs their tars and blobs. What can't be read is no
+    /// cache, and no error.
+    pub async fn learn<R: Registry>(&mut self, registry: &R, repository: &RepositoryName) {
+        let unread = std::mem::take(&mut self.unread);
+        let configs = unread.iter().map(|stored| async move {
+            let read = config(registry, repository, stored).await;
+            read.unwrap_or_else(|error| {
+                tracing::debug!("the layers of {} can't be reused: {error}", stored.digest());
+                None
+            })
+        });
+        for (manifest, config) in futures::future::join_all(configs).await.into_iter().flatten() {
             self.pair(&manifest, &config);
         }
-        Ok(())
     }
 
     fn pair(&mut self, manifest: &Manifest, config: &ImageConfig) {
@@ -147,6 +135,30 @@ impl Previous {
     pub fn blob(&self, diff_id: DiffId, encoding: &str) -> Option<&Descriptor> {
         self.blobs.get(&(diff_id, encoding.to_owned()))
     }
+}
+
+/// The manifest and config of an image; none if it is something else, or not what its digests say.
+async fn config<R: Registry>(
+    registry: &R,
+    repository: &RepositoryName,
+    stored: &StoredManifest,
+) -> Result<Option<(Manifest, ImageConfig)>, RegistryError> {
+    let Ok(manifest) = serde_json::from_slice::<Manifest>(&stored.bytes) else { return Ok(None) };
+    if manifest.config.media_type != MediaType::OCI_CONFIG || manifest.config.size > CONFIG_AT_MOST {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    let mut stream = registry.download(repository, &manifest.config.digest).await?;
+    while let Some(chunk) = stream.try_next().await? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() as u64 > manifest.config.size {
+            return Ok(None);
+        }
+    }
+    if BlobDigest::of(&bytes) != manifest.config.digest {
+        return Ok(None);
+    }
+    Ok(serde_json::from_slice(&bytes).ok().map(|config| (manifest, config)))
 }
 
 #[cfg(test)]

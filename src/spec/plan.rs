@@ -35,6 +35,7 @@ impl Plan {
                 exclude: Vec::new(),
                 owner: Owner::default(),
                 modes: Modes::default(),
+                divisible: true,
             }],
             config: ImageSettings { workdir: Some(dest), ..ImageSettings::default() },
             repository: RepositorySettings::default(),
@@ -60,6 +61,8 @@ pub struct LayerPlan {
     pub owner: Owner,
     /// With which modes.
     pub modes: Modes,
+    /// Whether it may become several layers. One that the user has written is taken as it is written.
+    pub divisible: bool,
 }
 
 /// Numeric owner and group.

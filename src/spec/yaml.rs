@@ -83,6 +83,7 @@ fn layer(checker: &mut Checker, node: &Node, place: &str) -> Option<LayerPlan> {
         exclude,
         owner: owner.flatten().unwrap_or_default(),
         modes: modes.flatten().unwrap_or_default(),
+        divisible: false,
     })
 }
 

@@ -5,12 +5,14 @@
 //! an entry, for tests and for people.
 
 pub mod file;
+pub mod fingerprint;
 pub mod path;
 pub mod read;
 mod resolve;
 pub mod text;
 
 pub use file::{Content, File, FileError, FileReader, Root};
+pub use fingerprint::Fingerprint;
 pub use path::TreePath;
 pub use read::{ReadError, ReadRequest, Warning, read};
 
