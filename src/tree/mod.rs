@@ -112,3 +112,17 @@ impl<'a> IntoIterator for &'a Tree {
         self.iter()
     }
 }
+
+impl IntoIterator for Tree {
+    type Item = (TreePath, Entry);
+    type IntoIter = btree_map::IntoIter<TreePath, Entry>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_iter()
+    }
+}
+
+impl FromIterator<(TreePath, Entry)> for Tree {
+    fn from_iter<I: IntoIterator<Item = (TreePath, Entry)>>(entries: I) -> Self {
+        Self { entries: entries.into_iter().collect() }
+    }
+}
