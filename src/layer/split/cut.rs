@@ -45,6 +45,13 @@ pub(super) enum Why {
     Single(Group, usize),
 }
 
+impl Why {
+    pub(super) fn group(&self) -> Group {
+        let (Self::Group(group, _) | Self::Directory(group, ..) | Self::Single(group, _)) = self;
+        *group
+    }
+}
+
 /// What is dealt out as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Member {
@@ -123,14 +130,14 @@ fn join_tiny(sequence: &mut Vec<Bucket>, least: u64) {
     let mut kept: Vec<Bucket> = Vec::with_capacity(sequence.len());
     for bucket in sequence.drain(..) {
         match kept.last_mut() {
-            Some(last) if last.weight < least => last.join(bucket),
+            Some(before) if before.weight < least => before.join(bucket),
             _ => kept.push(bucket),
         }
     }
-    if let Some(last) = kept.pop_if(|last| last.weight < least) {
+    if let Some(tiny) = kept.pop_if(|bucket| bucket.weight < least) {
         match kept.last_mut() {
-            Some(before) => before.join(last),
-            None => kept.push(last),
+            Some(before) => before.join(tiny),
+            None => kept.push(tiny),
         }
     }
     *sequence = kept;
@@ -307,7 +314,7 @@ impl<'a> Cutter<'a> {
         let mut of_directory = vec![[NONE; 2]; directories.len()];
         let mut layers = Vec::with_capacity(buckets.len());
         for (layer, bucket) in (0_u8..).zip(buckets) {
-            let (Why::Group(group, _) | Why::Directory(group, ..) | Why::Single(group, _)) = bucket.why;
+            let group = bucket.why.group();
             for member in bucket.members {
                 match member {
                     Member::Directory(place) => of_directory[place as usize][group as usize] = layer,

@@ -87,7 +87,7 @@ fn group_reason(group: Group, survey: &Survey<'_>, kinds: &Kinds) -> String {
     match (first, outermost.count()) {
         (None, _) => "dependencies".into(),
         (Some(path), 0) => format!("dependencies, in {path}"),
-        (Some(path), more) => format!("dependencies, in {path} and {}", human::count(more, "more directory")),
+        (Some(path), more) => format!("dependencies, in {path} and {}", human::count(more, "more place")),
     }
 }
 

@@ -52,7 +52,7 @@ pub fn split(tree: Tree) -> Vec<Part> {
         let path_of =
             |index| tree.iter().nth(index).map(|(path, _)| path.as_bytes().to_vec()).unwrap_or_default();
         let labels = label::labels(&cut, &survey, &kinds, path_of);
-        (Assignment::new(&tree, &survey, cut), labels)
+        (Assignment::new(&tree, &survey, &cut), labels)
     };
     if labels.len() <= 1 {
         let whole = || ("app".into(), "the application: there is nothing in it".into());
@@ -67,7 +67,7 @@ pub fn split(tree: Tree) -> Vec<Part> {
 struct Assignment(Vec<u32>);
 
 impl Assignment {
-    fn new(tree: &Tree, survey: &Survey<'_>, cut: cut::Cut) -> Self {
+    fn new(tree: &Tree, survey: &Survey<'_>, cut: &cut::Cut) -> Self {
         let homes = survey.homes.iter().zip(&cut.layer_of);
         let layers = tree.iter().zip(homes).map(|((_, entry), (home, layer))| match entry.node {
             Node::Directory => cut.layers_below[*home as usize],

@@ -186,6 +186,6 @@ fn reasons_tell_where() {
         ("app/venv/pyvenv.cfg", 1),
         ("app/f", 1),
     ]));
-    assert_eq!(parts[0].reason, "dependencies, in `app/node_modules` and 2 more directories");
+    assert_eq!(parts[0].reason, "dependencies, in `app/node_modules` and 2 more places");
     assert_eq!(parts[1].reason, "the application: what is not recognised as a dependency");
 }

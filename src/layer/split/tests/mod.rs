@@ -64,3 +64,13 @@ fn part_of<'a>(parts: &'a [Part], at: &str) -> &'a str {
     assert_eq!(found.len(), 1, "{at} in {:?}", names(parts));
     &found[0].name
 }
+
+/// Letters only, so that the first half of the key tells them apart.
+fn name_of(mut number: u32) -> String {
+    let mut name = String::new();
+    for _ in 0..5 {
+        name.push(char::from(b'a' + u8::try_from(number % 26).unwrap()));
+        number /= 26;
+    }
+    name
+}
