@@ -174,8 +174,10 @@ impl Bucket {
 struct Cutter<'a> {
     tree: &'a Tree,
     survey: &'a Survey<'a>,
+    /// For each entry whether it is a dependency.
     dependency: &'a [bool],
-    empty_directory: &'a [bool],
+    /// The same for directories, of which only the empty ones are of interest.
+    dependency_directory: &'a [bool],
     limit: Option<u64>,
     /// For each directory what is below it, by group, without what is a layer by itself.
     weights: Vec<[u64; 2]>,
@@ -214,7 +216,7 @@ impl<'a> Cutter<'a> {
                 }
             }
         }
-        Self { tree, survey, dependency, empty_directory: &kinds.dependency, limit, weights, singles }
+        Self { tree, survey, dependency, dependency_directory: &kinds.dependency, limit, weights, singles }
     }
 
     /// Whether what `group` has below a directory is too much for one layer.
@@ -335,7 +337,7 @@ impl<'a> Cutter<'a> {
         let mut layers_below = vec![0_u32; directories.len()];
         for (place, directory) in directories.iter().enumerate() {
             if directory.is_empty && directory.has_entry {
-                let layer = of_directory[place][Group::of(self.empty_directory[place]) as usize];
+                let layer = of_directory[place][Group::of(self.dependency_directory[place]) as usize];
                 layers_below[place] = bit(layer);
             }
         }

@@ -128,10 +128,6 @@ fn one_changed_file_sends_one_layer() {
         }
     }
     // The others put a bucket or a directory over the limit, or under it again.
-    println!(
-        "{changes} changes, {one} sent one layer; at most {most}, mean {} of 1000",
-        total_share / changes
-    );
     assert!(changes > 100 && one * 100 >= usize::try_from(changes).unwrap() * 95, "{one} of {changes}");
     assert!(most <= 200 && total_share / changes <= 80, "at most {most}, mean {}", total_share / changes);
 }
