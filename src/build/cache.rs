@@ -73,6 +73,11 @@ impl LayerCache {
         Self { folder: Some(folder.to_owned()), known: Mutex::new(known) }
     }
 
+    /// Knows nothing of what is kept in `folder`, and will replace it.
+    pub fn fresh(folder: &Path) -> Self {
+        Self { folder: Some(folder.to_owned()), known: Mutex::default() }
+    }
+
     /// Whether anything is kept, so that fingerprints are of use.
     pub fn is_kept(&self) -> bool {
         self.folder.is_some()

@@ -38,6 +38,8 @@ pub struct BuildSettings {
     pub split: bool,
     /// Where it is kept what is known of layers.
     pub cache_dir: Option<PathBuf>,
+    /// Whether what is kept there is used.
+    pub reuse: bool,
     /// The time, in nanoseconds since 1970.
     pub now: i64,
 }
@@ -53,7 +55,8 @@ pub fn prepare(
     }
     let workers = Workers::new(settings.threads).map_err(|source| BuildError::Threads { source })?;
     let cache = match &settings.cache_dir {
-        Some(folder) => LayerCache::open(folder, reporter.as_ref()),
+        Some(folder) if settings.reuse => LayerCache::open(folder, reporter.as_ref()),
+        Some(folder) => LayerCache::fresh(folder),
         None => LayerCache::none(),
     };
     let ignore = read_ignore(settings)?;
@@ -89,7 +92,10 @@ pub fn prepare(
                 created_by: if whole { created_by.clone() } else { format!("{created_by} ({name})") },
                 name,
                 reason,
-                files: cache.is_kept().then(|| tree.fingerprint()).filter(|files| files.is_settled(settings.now)),
+                files: cache
+                    .is_kept()
+                    .then(|| tree.fingerprint())
+                    .filter(|files| files.is_settled(settings.now)),
                 tree: Arc::new(tree),
             });
         }

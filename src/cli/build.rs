@@ -1,13 +1,15 @@
 //! `consign build`.
 
-use super::args::Build;
+use super::args::{Build, Format, LayersMode};
 use super::error::{CliError, Fail, auth, bad_option};
+use super::explain::{self, Explained};
 use super::plan::{encoding, plan};
 use super::results::ResultFiles;
 use super::settings::list;
 use super::targets::{Registries, manifest_id, references, session};
 use super::{Context, http};
 use crate::auth::Session;
+use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::{Event, Platform, Reference};
 use crate::build::{BuildSettings, Output, Recipe, output, prepare};
 use crate::image::{Form, LayoutWriter};
@@ -45,6 +47,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         file: file.clone(),
         split: args.layers.layers == LayersMode::Auto,
         cache_dir: args.layers.cache_dir.clone(),
+        reuse: !args.layers.no_cache,
         now: i64::try_from(SystemClock.now().as_nanosecond()).unwrap_or(i64::MAX),
     };
     let repository = new_repository(&plan.repository, file.as_deref())?;
@@ -59,12 +62,12 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     let recipe = blocking(move || Ok(prepare(&plan, &settings, &reporter)?)).await?;
     let recipe = Arc::new(recipe);
 
-    let mut digest = None;
+    let mut built = None;
     if !outputs.is_empty() || !args.push {
         let (recipe, reporter) = (Arc::clone(&recipe), Arc::clone(&context.reporter));
         let names = tags.clone();
         let write = move || Ok(output::write(&recipe, &outputs, &names, &reporter)?);
-        digest = Some(blocking(write).await?);
+        built = Some(blocking(write).await?);
     }
     if let Some(session) = session {
         let push = Push {
@@ -76,19 +79,45 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         };
         let create = args.registry.create_repository.then_some(&repository);
         let published = push.all(&targets, create).await?;
+        recipe.cache.save(context.reporter.as_ref());
         results.write(&published)?;
         let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
-        context.printer.result(&lines, &json!({ "digest": published[0].digest, "published": published }))?;
-    } else if let Some(digest) = digest {
+        let mut json = json!({ "digest": published[0].digest, "published": published });
+        if args.layers.explain {
+            let all = published.iter().map(|image| (image.reference(), explain::pushed(&recipe, image)));
+            explained(context, &mut json, &all.collect::<Vec<_>>());
+        }
+        context.printer.result(&lines, &json)?;
+    } else if let Some((digest, facts)) = built {
+        recipe.cache.save(context.reporter.as_ref());
         let mut names: Vec<String> = tags.iter().map(|tag| name(tag) + "@").collect();
         names.dedup();
         if names.is_empty() {
             names.push(String::new());
         }
         let lines: String = names.iter().map(|name| format!("{name}{digest}\n")).collect();
-        context.printer.result(&lines, &json!({ "digest": digest, "published": [] }))?;
+        let mut json = json!({ "digest": digest, "published": [] });
+        if args.layers.explain {
+            explained(context, &mut json, &[(digest.to_string(), explain::built(&recipe, &facts))]);
+        }
+        context.printer.result(&lines, &json)?;
     }
     Ok(())
+}
+
+/// Tells of the layers of images: in the result if that is JSON, else on stderr.
+fn explained(context: &Context, json: &mut serde_json::Value, images: &[(String, Vec<Explained>)]) {
+    match context.printer.format {
+        Format::Json => {
+            let layers = images.iter().map(|(image, layers)| (image.clone(), json!(layers)));
+            json["layers"] = serde_json::Value::Object(layers.collect());
+        }
+        Format::Text => {
+            for (image, layers) in images {
+                context.printer.stderr(&explain::text(image, layers));
+            }
+        }
+    }
 }
 
 /// Lists that came from variables.

@@ -5,6 +5,7 @@ mod args;
 mod build;
 mod emulator;
 mod error;
+mod explain;
 mod image;
 mod plan;
 mod printer;

@@ -1,8 +1,8 @@
 //! Getting the layers of a recipe into a repository, sending only what is missing.
 //!
 //! 1. A layer whose files have not changed since the last run is known by the layer cache, without reading them.
-//! 2. Of the others, a small one is made in memory, so its digest is known; a larger one is hashed, if the layer cache
-//!    or an image that is replaced may know the blob of its tar.
+//! 2. The others are hashed, if the layer cache or an image that is replaced may know the blobs of their tars. One that
+//!    is still unknown and small is made in memory, so its digest is known.
 //! 3. If all are known, they may make an image that the repository holds, and nothing is left to do. Else one call
 //!    asks for all digests that are known.
 //! 4. What is missing is sent, four layers at a time; a large layer is compressed while it is sent.
@@ -11,9 +11,7 @@ use super::Previous;
 use crate::base::{BlobDigest, DiffId, Event, Reporter, RepositoryName};
 use crate::build::{LayerFacts, Recipe, TreeSource};
 use crate::image::Descriptor;
-use crate::registry::{
-    Memory, OnProgress, Progress, Registry, RegistryError, Source, SourceError, Uploaded,
-};
+use crate::registry::{Memory, OnProgress, Progress, Registry, RegistryError, Source, SourceError, Uploaded};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -162,63 +160,59 @@ async fn prepare<R: Registry>(
     if !by_cache {
         previous.learn(registry, repository).await;
     }
-    let hash = by_cache || previous.knows(&recipe.encoding.id());
+    if by_cache || previous.knows(&recipe.encoding.id()) {
+        claim(registry, recipe, sources, repository, previous, &mut prepared).await?;
+    }
     let mut room = SMALL_TOGETHER;
-    let looks = sources.iter().zip(prepared.drain(..)).map(|(source, known)| {
+    let small = sources.iter().zip(prepared).map(|(source, known)| {
         let bound = source.tar_bound();
         let small = known.facts().is_none() && bound <= SMALL && bound <= room;
         room -= if small { bound } else { 0 };
-        async move {
-            match known {
-                Prepared::Unknown if small => in_memory(recipe, source).await,
-                Prepared::Unknown if hash => {
-                    let source = Arc::clone(source);
-                    blocking(move || source.diff_id()).await.map(Look::Hashed)
-                }
-                known => Ok(Look::Known(known)),
-            }
-        }
+        async move { if small { in_memory(recipe, source).await } else { Ok(known) } }
     });
     // All at once: the workers share themselves out among the layers.
-    let looks: Vec<_> = futures::future::try_join_all(looks.collect::<Vec<_>>()).await?;
-    let unknown_to_cache =
-        |look: &Look| matches!(look, Look::Hashed(diff_id) if recipe.by_tar(*diff_id).is_none());
-    if by_cache && looks.iter().any(unknown_to_cache) {
+    futures::future::try_join_all(small.collect::<Vec<_>>()).await
+}
+
+/// Hashes the layers of which nothing is known, and looks whether the layer cache or an earlier image has their tars.
+async fn claim<R: Registry>(
+    registry: &R,
+    recipe: &Recipe,
+    sources: &[Arc<TreeSource>],
+    repository: &RepositoryName,
+    previous: &mut Previous,
+    prepared: &mut [Prepared],
+) -> Result<(), RegistryError> {
+    let hashes = sources.iter().zip(&*prepared).map(|(source, known)| async move {
+        if known.facts().is_some() {
+            return Ok(None);
+        }
+        let source = Arc::clone(source);
+        blocking(move || source.diff_id()).await.map(Some)
+    });
+    let hashes: Vec<Option<DiffId>> = futures::future::try_join_all(hashes).await?;
+    if hashes.iter().flatten().any(|diff_id| recipe.by_tar(*diff_id).is_none()) {
         previous.learn(registry, repository).await;
     }
     let id = recipe.encoding.id();
-    Ok(looks
-        .into_iter()
-        .map(|look| match look {
-            Look::Known(known) => known,
-            Look::Hashed(diff_id) => {
-                if let Some(facts) = recipe.by_tar(diff_id) {
-                    return Prepared::Claimed { facts, because: Because::TarInCache };
-                }
-                match previous.blob(diff_id, &id) {
-                    Some(descriptor) => Prepared::Claimed {
-                        facts: LayerFacts { descriptor: descriptor.clone(), diff_id },
-                        because: Because::TarInImage,
-                    },
-                    None => Prepared::Unknown,
-                }
-            }
-        })
-        .collect())
-}
-
-/// What a look at a layer's files gave.
-enum Look {
-    Known(Prepared),
-    Hashed(DiffId),
+    for (known, diff_id) in prepared.iter_mut().zip(hashes) {
+        let Some(diff_id) = diff_id else { continue };
+        if let Some(facts) = recipe.by_tar(diff_id) {
+            *known = Prepared::Claimed { facts, because: Because::TarInCache };
+        } else if let Some(descriptor) = previous.blob(diff_id, &id) {
+            let facts = LayerFacts { descriptor: descriptor.clone(), diff_id };
+            *known = Prepared::Claimed { facts, because: Because::TarInImage };
+        }
+    }
+    Ok(())
 }
 
 /// Makes a small layer in memory.
-async fn in_memory(recipe: &Recipe, source: &Arc<TreeSource>) -> Result<Look, RegistryError> {
+async fn in_memory(recipe: &Recipe, source: &Arc<TreeSource>) -> Result<Prepared, RegistryError> {
     let source = Arc::clone(source);
     let memory = blocking(move || Memory::of(&*source)).await?;
     let facts = recipe.facts(&memory.made());
-    Ok(Look::Known(Prepared::Ready { source: Arc::new(memory), facts }))
+    Ok(Prepared::Ready { source: Arc::new(memory), facts })
 }
 
 /// Runs what blocks on a thread that may.

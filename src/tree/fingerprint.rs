@@ -6,7 +6,7 @@
 //! clock, and read in between, looks the same both times. So what is as young as the moment of reading proves
 //! nothing, see [`Fingerprint::is_settled`].
 
-use super::{Content, Node, Tree};
+use super::{Content, Node, Tree, Xattrs};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -57,7 +57,7 @@ impl Tree {
             }
             bytes.extend_from_slice(&metadata.mtime.to_le_bytes());
             let xattrs = metadata.xattrs.as_deref();
-            length(&mut bytes, xattrs.map_or(0, |xattrs| xattrs.len()));
+            length(&mut bytes, xattrs.map_or(0, Xattrs::len));
             for (name, value) in xattrs.into_iter().flatten() {
                 text(&mut bytes, name);
                 text(&mut bytes, value);
@@ -122,7 +122,17 @@ mod tests {
         let all = &Patterns::default();
         let (from, ignore, include, exclude) = (Path::new("."), all, all, all);
         let request = ReadRequest {
-            context, from, to: "/", ignore, include, exclude, owner, modes, mtime: 0, parents: true, threads: 1,
+            context,
+            from,
+            to: "/",
+            ignore,
+            include,
+            exclude,
+            owner,
+            modes,
+            mtime: 0,
+            parents: true,
+            threads: 1,
         };
         read(&request, &mut |_| ()).unwrap().fingerprint()
     }

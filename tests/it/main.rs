@@ -14,4 +14,5 @@ mod faults;
 mod image;
 mod outputs;
 mod push;
+mod speed;
 mod support;

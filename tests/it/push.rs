@@ -87,28 +87,6 @@ fn a_large_layer_that_is_there_costs_one_hash_pass() {
 }
 
 #[test]
-fn an_unchanged_push_takes_six_requests() {
-    let t = Context::with_ecr(&[]);
-    t.noise("app/data", 12, 1);
-    t.consign(PUSH).succeeds();
-    let before = t.ecr().requests().len();
-    t.consign(PUSH).succeeds();
-    let requests = t.ecr().requests().split_off(before);
-    // GitHub's endpoint is not AWS.
-    let aws: Vec<_> =
-        requests.iter().map(|r| r.operation.as_str()).filter(|o| *o != "GET /oidc/token").collect();
-    insta::assert_snapshot!(aws.join("\n"), @r"
-    AssumeRoleWithWebIdentity
-    DescribeRepositories
-    BatchGetImage
-    GetDownloadUrlForLayer
-    GET /layer/…
-    BatchCheckLayerAvailability
-    ");
-    assert!(aws.len() <= 6);
-}
-
-#[test]
 fn a_new_tag_reuses_the_layers_of_the_newest_image_or_of_the_one_that_is_named() {
     let t = Context::with_ecr(&[]);
     t.noise("app/data", 12, 1);

@@ -54,6 +54,7 @@ fn the_example_of_the_design() {
         exclude: vec![],
         owner: super::super::Owner::default(),
         modes: Modes::default(),
+        divisible: false,
     };
     let app = LayerPlan {
         name: "app".into(),
@@ -63,6 +64,7 @@ fn the_example_of_the_design() {
         exclude: vec!["**/*.map".into()],
         owner: super::super::Owner { uid: 1000, gid: 1000 },
         modes: Modes::default(),
+        divisible: false,
     };
     let expected = Plan {
         base: Some("public.ecr.aws/docker/library/node:22-slim".parse::<Reference>().unwrap()),
