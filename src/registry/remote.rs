@@ -39,7 +39,12 @@ impl<R: Registry> Blobs for RemoteBlobs<R> {
                         Box::new(SyncIoBridge::new_with_handle(reader, self.runtime.clone())) as BlobReader
                     ))
                 }
-                Err(RegistryError::Refused { code, .. }) if code == "LayersNotFoundException" => Ok(None),
+                // The codes of ECR's API, of the distribution API, and of registries that give none with a 404.
+                Err(RegistryError::Refused { code, .. })
+                    if ["LayersNotFoundException", "BLOB_UNKNOWN", "NOT_FOUND"].contains(&code.as_str()) =>
+                {
+                    Ok(None)
+                }
                 Err(error) => Err(io::Error::other(error)),
             }
         })
