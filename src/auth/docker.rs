@@ -8,6 +8,7 @@ use crate::auth::AuthError;
 use crate::base::{Env, Secret};
 use docker_credential::{CredentialRetrievalError as Error, DockerCredential};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How Docker calls Docker Hub in its files.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
@@ -44,7 +45,7 @@ fn files(environment: &Env) -> Vec<PathBuf> {
 
 /// What the files hold for `host`: the first file that knows it counts. Runs `docker-credential-NAME` if a file says
 /// so, and so blocks. Fails if a file can't be read, or a helper does not work.
-pub fn login(host: &str, environment: &Env) -> Result<Login, AuthError> {
+pub fn login(host: &str, environment: &Env) -> Result<Login, Arc<AuthError>> {
     let server = if matches!(host, "docker.io" | "index.docker.io" | "registry-1.docker.io") {
         DOCKER_HUB
     } else {
@@ -54,7 +55,7 @@ pub fn login(host: &str, environment: &Env) -> Result<Login, AuthError> {
         let text = match fs_err::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(AuthError::DockerConfig { path, why: error.kind().to_string() }),
+            Err(error) => return Err(unreadable(path, error.kind().to_string())),
         };
         match docker_credential::get_credential_from_reader(text.as_slice(), server) {
             Ok(DockerCredential::UsernamePassword(user, password))
@@ -69,20 +70,23 @@ pub fn login(host: &str, environment: &Env) -> Result<Login, AuthError> {
             Err(Error::HelperFailure { stdout, .. }) if stdout.contains("credentials not found") => {}
             // What a helper prints can be a secret, so it is not shown.
             Err(Error::HelperFailure { helper, .. }) => {
-                return Err(AuthError::DockerHelper {
-                    host: host.to_owned(),
-                    path,
-                    why: format!("`{helper} get` failed"),
-                });
+                return Err(broken_helper(host, path, format!("`{helper} get` failed")));
             }
             Err(error @ (Error::HelperCommunicationError | Error::MalformedHelperResponse)) => {
-                let (host, why) = (host.to_owned(), error.to_string());
-                return Err(AuthError::DockerHelper { host, path, why });
+                return Err(broken_helper(host, path, error.to_string()));
             }
-            Err(error) => return Err(AuthError::DockerConfig { path, why: error.to_string() }),
+            Err(error) => return Err(unreadable(path, error.to_string())),
         }
     }
     Ok(Login::Anonymous)
+}
+
+fn unreadable(path: PathBuf, why: String) -> Arc<AuthError> {
+    Arc::new(AuthError::DockerConfig { path, why })
+}
+
+fn broken_helper(host: &str, path: PathBuf, why: String) -> Arc<AuthError> {
+    Arc::new(AuthError::DockerHelper { host: host.to_owned(), path, why })
 }
 
 #[cfg(test)]
@@ -91,7 +95,7 @@ mod tests {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
 
     fn password(user: &str, password: &str) -> Login {
-        Login::Password { user: user.into(), password: password.into() }
+        Login::Password { user: user.into(), password: Secret::new(password) }
     }
 
     /// A folder with these files, and an environment in which `variables` are paths in it.
@@ -147,13 +151,13 @@ mod tests {
         for text in ["{", r#"{"auths":{"x.example":{"auth":"secret!"}}}"#] {
             let (_folder, environment) = with(&[("config.json", text.into())], &[("DOCKER_CONFIG", ".")]);
             let error = login("x.example", &environment).unwrap_err();
-            assert!(matches!(error, AuthError::DockerConfig { .. }), "{error}");
+            assert!(matches!(*error, AuthError::DockerConfig { .. }), "{error}");
             assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
         }
         let helper = r#"{"credHelpers":{"x.example":"no-such-helper-anywhere"}}"#.to_owned();
         let (_folder, environment) = with(&[("config.json", helper)], &[("DOCKER_CONFIG", ".")]);
         let error = login("x.example", &environment).unwrap_err();
-        assert!(matches!(error, AuthError::DockerHelper { .. }), "{error}");
+        assert!(matches!(*error, AuthError::DockerHelper { .. }), "{error}");
         assert_eq!(login("y.example", &environment).unwrap(), Login::Anonymous);
     }
 }

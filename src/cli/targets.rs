@@ -12,7 +12,7 @@ use crate::base::{Backoff, Env, Event, Reference, RegistryHost, RepositoryName, 
 use crate::publish::Target;
 use crate::registry::distribution::{Credentials, Purpose, Settings};
 use crate::registry::ecr::{Ecr, NewRepository};
-use crate::registry::{AnyRegistry, Distribution, Ensured, ManifestId, Registry as _};
+use crate::registry::{AnyRegistry, Distribution, Ensured, ManifestId, Registry as _, RegistryError};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -89,6 +89,9 @@ impl Registries {
                 "`{reference}` is in ECR Public, and this version of consign works with private registries alone"
             ))
             .into()),
+            RegistryHost::Other { host } if !Distribution::is_host(host) => {
+                Err(RegistryError::BadHost { host: host.clone() }.into())
+            }
             RegistryHost::Other { host } => Ok(Registry::Other { host: host.clone() }),
         }
     }

@@ -100,7 +100,7 @@ pub enum RegistryError {
         host: String,
         /// The repository.
         repository: RepositoryName,
-        /// As whom we came: `anonymous access`, ``the user `ci` ``.
+        /// As whom we came: `anonymous users`, ``the user `ci` ``.
         who: String,
         /// The registry's code and words.
         said: String,

@@ -72,7 +72,7 @@ impl Access {
     pub(super) fn who(&self) -> String {
         match &self.credentials {
             Credentials::Ecr(_) => "the password of the AWS session".into(),
-            Credentials::Login(Login::Anonymous) => "anonymous access".into(),
+            Credentials::Login(Login::Anonymous) => "anonymous users".into(),
             Credentials::Login(Login::Password { user, .. }) => format!("the user `{user}`"),
             Credentials::Login(Login::IdentityToken(_)) => "the identity token".into(),
         }
@@ -131,7 +131,7 @@ impl Access {
         };
         match (client.auth(&image, &auth, operation).await?, &login) {
             (Some(token), _) => {
-                let header = header(format!("Bearer {token}"))?;
+                let header = header(&format!("Bearer {token}"))?;
                 // A token to push with lets one read too, so that no second one is asked for.
                 let token = RegistryTokenType::Bearer(RegistryToken::Token { token });
                 client.tokens.insert(&image, RegistryOperation::Pull, token).await;
@@ -141,7 +141,7 @@ impl Access {
                 let basic = RegistryTokenType::Basic(user.clone(), password.expose().to_owned());
                 client.tokens.insert(&image, RegistryOperation::Pull, basic).await;
                 let encoded = BASE64_STANDARD.encode(format!("{user}:{}", password.expose()));
-                Ok(Grant { client, header: Some(header(format!("Basic {encoded}"))?) })
+                Ok(Grant { client, header: Some(header(&format!("Basic {encoded}"))?) })
             }
             // One that knows of no credentials, since the other would ask for a token before every request.
             (None, _) => Ok(Grant { client: self.client()?, header: None }),
@@ -175,9 +175,9 @@ fn scope(repository: &RepositoryName, purpose: Purpose) -> String {
     format!("repository:{repository}:{actions}")
 }
 
-fn header(text: String) -> Result<HeaderValue, Trouble> {
+fn header(text: &str) -> Result<HeaderValue, Trouble> {
     let unusable = |_| denied(Arc::new(AuthError::Unusable { what: "the token or password" }));
-    let mut header = HeaderValue::from_str(&text).map_err(unusable)?;
+    let mut header = HeaderValue::from_str(text).map_err(unusable)?;
     header.set_sensitive(true);
     Ok(header)
 }

@@ -93,6 +93,11 @@ impl fmt::Debug for Distribution {
 }
 
 impl Distribution {
+    /// Whether a registry can be at `host`, by its text alone.
+    pub fn is_host(host: &str) -> bool {
+        Address::of_host(host).is_some()
+    }
+
     /// The registry that the settings describe; nothing is asked of it yet. Without an endpoint it is talked to over
     /// HTTPS, and on loopback over plain HTTP, as Docker does it. Fails if the host is none.
     pub fn new(settings: Settings) -> Result<Self, RegistryError> {

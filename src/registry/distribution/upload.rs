@@ -145,7 +145,10 @@ impl Upload<'_> {
         let (mut failed, mut farthest, mut renewed) = (0, 0, false);
         loop {
             let (why, wait, held) = match self.patch(state).await {
-                Ok(Sent::Part) => continue,
+                Ok(Sent::Part) => {
+                    renewed = false;
+                    continue;
+                }
                 Ok(Sent::All) => {
                     let made = state.feed.made().await?;
                     match self.close(&state.location, &made.digest).await? {
@@ -162,13 +165,16 @@ impl Upload<'_> {
                 Err(Trouble::Refused(said)) => {
                     let gone = said.is_not_found() || said.status == StatusCode::RANGE_NOT_SATISFIABLE;
                     let large = said.status == StatusCode::PAYLOAD_TOO_LARGE && state.piece.is_none();
+                    let why = format!("{}: {}", said.code, said.message);
                     if self.wire.may_renew(&said) && !renewed {
                         renewed = true;
                         self.renew().await?;
-                    } else if !gone && !large {
+                        (why, None, self.held(&state.location).await?)
+                    } else if gone || large {
+                        (why, None, None)
+                    } else {
                         return Err(place.refused(PATCH, said));
                     }
-                    (format!("{}: {}", said.code, said.message), None, None)
                 }
             };
             let held = held.filter(|held| *held <= state.position);
