@@ -5,7 +5,7 @@
 //! `docker_credential`, helpers included. Which file is read is decided here, as that library asks the environment.
 
 use crate::auth::AuthError;
-use crate::base::{Env, Secret};
+use crate::base::{Env, Secret, env};
 use docker_credential::{CredentialRetrievalError as Error, DockerCredential};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,14 +32,14 @@ pub enum Login {
 /// The files that are looked at, in this order, as far as they exist: the one that `REGISTRY_AUTH_FILE` names,
 /// Docker's (`DOCKER_CONFIG`, else `~/.docker`), and podman's of the session.
 fn files(environment: &Env) -> Vec<PathBuf> {
-    let docker = match (environment.get("DOCKER_CONFIG"), environment.get("HOME")) {
+    let docker = match (environment.get(env::DOCKER_CONFIG), environment.get("HOME")) {
         (Some(folder), _) => Some(Path::new(folder).join("config.json")),
         (None, Some(home)) => Some(Path::new(home).join(".docker/config.json")),
         (None, None) => None,
     };
     let podman =
-        environment.get("XDG_RUNTIME_DIR").map(|folder| Path::new(folder).join("containers/auth.json"));
-    let named = environment.get("REGISTRY_AUTH_FILE").map(PathBuf::from);
+        environment.get(env::XDG_RUNTIME_DIR).map(|folder| Path::new(folder).join("containers/auth.json"));
+    let named = environment.get(env::REGISTRY_AUTH_FILE).map(PathBuf::from);
     [named, docker, podman].into_iter().flatten().collect()
 }
 

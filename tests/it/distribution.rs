@@ -335,13 +335,19 @@ fn credentials_that_are_missing_or_wrong() {
 
 #[test]
 fn a_credential_helper_is_asked() {
-    use std::os::unix::fs::PermissionsExt as _;
     let t = Context::new();
     t.app();
     let registry = PlainRegistry::start(Mood::Good, Some(("ci", "right")));
-    let script = "#!/bin/sh\n[ \"$1\" = get ] && echo '{\"ServerURL\":\"x\",\"Username\":\"ci\",\"Secret\":\"right\"}'\n";
-    let path = t.file("bin/docker-credential-ours", script);
-    fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // It knows this one registry, which it is told on stdin.
+    let script = format!(
+        "#!/bin/sh\nread -r server\n[ \"$1 $server\" = 'get {}' ] && echo \
+         '{{\"ServerURL\":\"x\",\"Username\":\"ci\",\"Secret\":\"right\"}}'\n",
+        registry.host
+    );
+    t.file("script", script);
+    // By another process: a program that this one has open for writing could not be run.
+    t.shell("mkdir bin && cp script bin/docker-credential-ours && chmod 755 bin/docker-credential-ours")
+        .succeeds();
     t.file("config/config.json", format!(r#"{{"credHelpers":{{"{}":"ours"}}}}"#, registry.host));
     let search = format!("{}:/usr/bin:/bin", t.path("bin").display());
     let run = || plain(&t, &registry, "1", &[]).env("DOCKER_CONFIG", t.path("config"));

@@ -197,7 +197,7 @@ impl Upload<'_> {
                     tracing::debug!("the upload of {} starts anew: {why}", self.source.name());
                     (self.progress)(Progress::Restarted);
                     self.cancel(&state.location).await;
-                    farthest = 0;
+                    // `farthest` stays: only what was never reached before counts as an advance, so this ends.
                     *state = State {
                         location: self.open().await?,
                         feed: Feed::start(&self.source),
@@ -240,6 +240,8 @@ impl Upload<'_> {
             .body(Body::wrap_stream(body));
         let answer = self.wire.shown(request, url, &grant).send();
         let pump = async move {
+            // Dropped at the end of this block, which is the end of the body.
+            let sender = sender;
             let mut room = piece.unwrap_or(u64::MAX);
             while let Some(mut chunk) = feed.next().await {
                 if chunk.len() as u64 > room {
