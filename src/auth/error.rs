@@ -111,6 +111,44 @@ pub enum AuthError {
     /// No region is set anywhere.
     #[error("no AWS region is set")]
     NoRegion,
+    /// A file with credentials of other tools could not be used.
+    #[error("the credentials in `{}` can't be read: {why}", path.display())]
+    DockerConfig {
+        /// The file.
+        path: PathBuf,
+        /// Why; nothing of what stands in the file.
+        why: String,
+    },
+    /// A credential helper did not work.
+    #[error("the credential helper for {host} that `{}` names did not work: {why}", path.display())]
+    DockerHelper {
+        /// The registry.
+        host: String,
+        /// The file that names the helper.
+        path: PathBuf,
+        /// Why; nothing of what the helper printed.
+        why: String,
+    },
+    /// ECR gave no password for its `/v2/`.
+    #[error("ECR gave no password for its registry: GetAuthorizationToken: {code}: {message}")]
+    EcrPasswordRefused {
+        /// AWS's error code.
+        code: String,
+        /// AWS's words.
+        message: String,
+    },
+    /// ECR could not be asked for a password.
+    #[error("asking ECR for the password of its registry: {why}")]
+    EcrUnreachable {
+        /// Why.
+        why: String,
+    },
+    /// Something that should let us in can't be used.
+    #[error("{what} can't be used to log in")]
+    Unusable {
+        /// What.
+        what: &'static str,
+    },
 }
 
 impl AuthError {
@@ -130,8 +168,10 @@ impl AuthError {
 impl Failure for AuthError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoRegion => Kind::Input,
-            Self::TokenRequest { .. } | Self::StsUnreachable { .. } => Kind::Exhausted,
+            Self::NoRegion | Self::DockerConfig { .. } => Kind::Input,
+            Self::TokenRequest { .. } | Self::StsUnreachable { .. } | Self::EcrUnreachable { .. } => {
+                Kind::Exhausted
+            }
             _ => Kind::Denied,
         }
     }
@@ -173,6 +213,21 @@ impl Failure for AuthError {
                 "check the role's ARN, or add the account to `--allowed-account-ids`".into()
             }
             Self::NoRegion => "pass `--region`, or set AWS_REGION".into(),
+            Self::DockerConfig { .. } => {
+                "log in again with `docker login` or `podman login`, which write the file anew".into()
+            }
+            Self::DockerHelper { host, .. } => format!(
+                "install the helper `docker-credential-…` that the file names, or log in without one: \
+                 `docker login {host}`"
+            ),
+            Self::EcrPasswordRefused { .. } => {
+                "the role needs the permission `ecr:GetAuthorizationToken` on `*`; `--transport ecr` does without"
+                    .into()
+            }
+            Self::EcrUnreachable { .. } => {
+                "check the network, and `AWS_ENDPOINT_URL_ECR` if it is set; then run it again".into()
+            }
+            Self::Unusable { .. } => "log in to the registry again: `docker login HOST`".into(),
         })
     }
 }

@@ -37,6 +37,12 @@ variables! {
     GITHUB_STEP_SUMMARY = "GITHUB_STEP_SUMMARY";
     /// Set by GitLab CI.
     GITLAB_CI = "GITLAB_CI";
+    /// The folder of Docker's `config.json`, where `docker login` keeps credentials of registries.
+    DOCKER_CONFIG = "DOCKER_CONFIG";
+    /// The file where `podman login` and `skopeo login` keep credentials of registries.
+    REGISTRY_AUTH_FILE = "REGISTRY_AUTH_FILE";
+    /// The user's folder for the time of a session; podman keeps credentials of registries in it.
+    XDG_RUNTIME_DIR = "XDG_RUNTIME_DIR";
     /// Seconds since 1970 for every time stamp in the image.
     SOURCE_DATE_EPOCH = "SOURCE_DATE_EPOCH";
     /// Turns colours off when it is set and not empty (<https://no-color.org>).

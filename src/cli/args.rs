@@ -130,6 +130,9 @@ Examples:
   Push under two tags and write the digest for the next step:
     consign build dist -t shop/api:1.4 -t shop/api:latest --push --digest-file digest.txt
 
+  To a registry that is not ECR, with the credentials of `docker login`:
+    consign build dist -t ghcr.io/shop/api:1.4 --push
+
   An archive for `docker load`:
     consign build dist -t shop/api:dev -o type=docker,dest=image.tar";
 
@@ -226,10 +229,10 @@ pub(super) enum CompressionKind {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Registry")]
 pub(super) struct RegistryOptions {
-    /// Create the repository if it does not exist
+    /// Create the repository if it does not exist; registries other than ECR do so by themselves
     #[arg(long, env = "CONSIGN_CREATE_REPOSITORY", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     pub(super) create_repository: bool,
-    /// Which API layers are sent through
+    /// How ECR is talked to; every other registry is talked to as `oci`
     #[arg(long, env = "CONSIGN_TRANSPORT", value_name = "API", default_value = "ecr")]
     pub(super) transport: Transport,
     /// Where /v2/ of an ECR host is found, if not at that host: an emulator
@@ -244,6 +247,8 @@ pub(super) struct RegistryOptions {
 pub(super) enum Transport {
     /// ECR's own API: UploadLayerPart and PutImage
     Ecr,
+    /// The OCI distribution API, /v2/
+    Oci,
 }
 
 #[derive(Debug, Args)]
@@ -347,7 +352,7 @@ Exit code 6 says that the image is not what its documents claim.";
 /// An image that exists.
 #[derive(Debug, Args)]
 pub(super) struct Existing {
-    /// An OCI layout, an archive, or a reference to an image in ECR
+    /// An OCI layout, an archive, or a reference to an image in a registry
     pub(super) image: String,
     #[command(flatten)]
     pub(super) registry: RegistryOptions,

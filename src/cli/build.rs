@@ -1,19 +1,20 @@
 //! `consign build`.
 
+use super::Context;
 use super::args::{Build, Format, LayersMode};
 use super::error::{CliError, Fail, auth, bad_option};
 use super::explain::{self, Explained};
 use super::plan::{encoding, plan};
 use super::results::ResultFiles;
 use super::settings::list;
-use super::targets::{Registries, manifest_id, references, session};
-use super::{Context, http};
+use super::targets::{Registries, ensure_repository, manifest_id, references};
 use crate::auth::Session;
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::{Event, Platform, Reference};
 use crate::build::{BuildSettings, Output, Recipe, output, prepare};
 use crate::image::{Form, LayoutWriter};
 use crate::publish::{Published, Reuse, Target, publish};
+use crate::registry::distribution::Purpose;
 use crate::registry::ecr::NewRepository;
 use crate::spec::{Plan, RepositorySettings};
 use serde_json::json;
@@ -24,7 +25,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     split_lists(&mut args, context);
     // Everything that can be wrong without looking at the context or the network is found first.
     let tags = references("--tag", &args.tags)?;
-    let registries = Registries::new(&args.registry)?;
+    let registries = Registries::new(&args.registry, &args.aws)?;
     if args.push && tags.is_empty() {
         return Err(CliError::input("--push needs to know where to: there is no --tag")
             .hinted("add `--tag NAME:TAG`, for example `--tag shop/api:1.4`")
@@ -51,11 +52,8 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         now: i64::try_from(SystemClock.now().as_nanosecond()).unwrap_or(i64::MAX),
     };
     let repository = new_repository(&plan.repository, file.as_deref())?;
-    let session = if args.push {
-        Some(session(&args.aws, registries.region(&tags), &context.environment, http()?).await?)
-    } else {
-        None
-    };
+    let session =
+        if args.push { registries.session(&tags, &args.aws, &context.environment).await? } else { None };
 
     context.reporter.event(Event::Started { what: format!("reading {}", args.context.display()) });
     let reporter = Arc::clone(&context.reporter);
@@ -69,10 +67,10 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         let write = move || Ok(output::write(&recipe, &outputs, &names, &reporter)?);
         built = Some(blocking(write).await?);
     }
-    if let Some(session) = session {
+    if args.push {
         let push = Push {
             context,
-            session: &session,
+            session: session.as_ref(),
             registries: &registries,
             recipe: &recipe,
             cache_from: (!args.layers.no_cache).then_some(&cache_from),
@@ -192,7 +190,8 @@ pub(super) async fn blocking<T: Send + 'static>(
 /// A push of a recipe.
 struct Push<'a> {
     context: &'a Context,
-    session: &'a Session,
+    /// None if nothing goes to ECR.
+    session: Option<&'a Session>,
     registries: &'a Registries,
     recipe: &'a Recipe,
     /// Images to reuse layers of; none forbids reuse.
@@ -213,14 +212,17 @@ impl Push<'_> {
         create: Option<&NewRepository>,
     ) -> Result<Vec<Published>, Fail> {
         let reporter = &self.context.reporter;
-        self.session.authenticate().await.map_err(auth)?;
-        reporter.event(Event::Authenticated { source: self.session.source().to_owned(), arn: None });
+        if let Some(session) = self.session {
+            session.authenticate().await.map_err(auth)?;
+            reporter.event(Event::Authenticated { source: session.source().to_owned(), arn: None });
+        }
         let mut published = Vec::with_capacity(targets.len());
         for (reference, target) in targets {
-            let registry = self.registries.open(self.session, reference).await?;
+            let environment = &self.context.environment;
+            let registry = self.registries.open(self.session, reference, Purpose::Push, environment).await?;
             let mut reuse = self.reuse(target);
             if let Some(settings) = create
-                && registry.ensure_repository(&target.repository, settings).await?
+                && ensure_repository(&registry, &target.repository, settings, self.context).await?
             {
                 reporter.event(Event::RepositoryCreated { repository: name(reference) });
                 reuse = Reuse::NewRepository;

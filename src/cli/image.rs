@@ -1,16 +1,17 @@
 //! `consign push`, `inspect` and `validate`: images that exist already.
 
+use super::Context;
 use super::args::{Existing, Push};
 use super::build::blocking;
 use super::error::{CliError, Fail, auth};
 use super::results::ResultFiles;
-use super::targets::{Registries, manifest_id, references, session};
-use super::{Context, http};
+use super::targets::{Registries, ensure_repository, manifest_id, references};
 use crate::base::{BlobDigest, Event, ManifestDigest, MediaType, Reference, human};
 use crate::image::{Descriptor, ImageConfig, Index, Layout, Manifest, Report, validate as recompute};
 use crate::publish::{Finished, publish_finished};
-use crate::registry::ecr::{Ecr, NewRepository};
-use crate::registry::{Registry as _, RegistryError, RemoteBlobs, StoredManifest};
+use crate::registry::distribution::Purpose;
+use crate::registry::ecr::NewRepository;
+use crate::registry::{AnyRegistry, Registry as _, RegistryError, RemoteBlobs, StoredManifest};
 use futures::TryStreamExt as _;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -19,19 +20,23 @@ use std::sync::Arc;
 
 pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
     let names = references("REF", &args.references)?;
-    let registries = Registries::new(&args.registry)?;
+    let registries = Registries::new(&args.registry, &args.aws)?;
     let targets = registries.targets(&names)?;
     let results = ResultFiles::check(&args.results, &context.environment)?;
     let source = args.source.clone();
     let image = blocking(move || finished(&source)).await?;
-    let session = session(&args.aws, registries.region(&names), &context.environment, http()?).await?;
-    session.authenticate().await.map_err(auth)?;
-    context.reporter.event(Event::Authenticated { source: session.source().to_owned(), arn: None });
+    let session = registries.session(&names, &args.aws, &context.environment).await?;
+    if let Some(session) = &session {
+        session.authenticate().await.map_err(auth)?;
+        context.reporter.event(Event::Authenticated { source: session.source().to_owned(), arn: None });
+    }
     let mut published = Vec::new();
     for (reference, target) in &targets {
-        let registry = registries.open(&session, reference).await?;
+        let environment = &context.environment;
+        let registry = registries.open(session.as_ref(), reference, Purpose::Push, environment).await?;
+        let settings = NewRepository::default();
         if args.registry.create_repository
-            && registry.ensure_repository(&target.repository, &NewRepository::default()).await?
+            && ensure_repository(&registry, &target.repository, &settings, context).await?
         {
             let repository = target.repository.to_string();
             context.reporter.event(Event::RepositoryCreated { repository });
@@ -54,10 +59,10 @@ fn finished(path: &Path) -> Result<Finished, Fail> {
     Ok(Finished::open(path)?)
 }
 
-/// An image that was named: on disk if there is something by that name, else in ECR.
+/// An image that was named: on disk if there is something by that name, else in a registry.
 enum Named {
     Disk(Arc<Layout>),
-    Remote { registry: Box<Ecr>, reference: Box<Reference>, manifest: StoredManifest },
+    Remote { registry: Box<AnyRegistry>, reference: Box<Reference>, manifest: StoredManifest },
 }
 
 async fn find(existing: &Existing, context: &Context) -> Result<Named, Fail> {
@@ -74,11 +79,14 @@ async fn find(existing: &Existing, context: &Context) -> Result<Named, Fail> {
         .into()
     };
     let reference = references("IMAGE", std::slice::from_ref(name)).map_err(not_found)?.remove(0);
-    let registries = Registries::new(options)?;
+    let registries = Registries::new(options, aws)?;
     let names = [reference.clone()];
-    let session = session(aws, registries.region(&names), &context.environment, http()?).await?;
-    session.authenticate().await.map_err(auth)?;
-    let registry = registries.open(&session, &reference).await?;
+    let session = registries.session(&names, aws, &context.environment).await?;
+    if let Some(session) = &session {
+        session.authenticate().await.map_err(auth)?;
+    }
+    let environment = &context.environment;
+    let registry = registries.open(session.as_ref(), &reference, Purpose::Pull, environment).await?;
     let id = manifest_id(&reference);
     match registry.manifest(&reference.repository, &id).await? {
         Some(manifest) => {
@@ -125,7 +133,7 @@ pub(super) async fn inspect(args: Existing, context: &Context) -> Result<(), Fai
 }
 
 /// A small blob in memory, checked against its digest.
-async fn download(registry: &Ecr, reference: &Reference, blob: &Descriptor) -> Result<Vec<u8>, Fail> {
+async fn download(registry: &AnyRegistry, reference: &Reference, blob: &Descriptor) -> Result<Vec<u8>, Fail> {
     const MOST: u64 = 16 * 1024 * 1024;
     let mut bytes = Vec::new();
     let mut stream = registry.download(&reference.repository, &blob.digest).await?;

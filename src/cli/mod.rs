@@ -103,7 +103,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
     let stops = !matches!(cli.command, Command::Emulator(_));
     let work = async {
         match cli.command {
-            Command::Build(args) => build::run(args, context).await,
+            Command::Build(args) => Box::pin(build::run(args, context)).await,
             Command::Push(args) => image::push(args, context).await,
             Command::Inspect(args) => image::inspect(args, context).await,
             Command::Validate(args) => image::validate(args, context).await,
@@ -162,10 +162,19 @@ fn start_log(verbose: u8) {
 
 /// The client for everything that is not AWS's API.
 fn http() -> Result<reqwest::Client, Fail> {
-    reqwest::Client::builder()
+    built(reqwest::Client::builder().read_timeout(Duration::from_mins(1)))
+}
+
+/// The client for what is sent to registries. It has no limit on the wait for an answer, as for `reqwest` that wait
+/// begins with the first byte of a layer and not with the last.
+fn http_for_uploads() -> Result<reqwest::Client, Fail> {
+    built(reqwest::Client::builder())
+}
+
+fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Fail> {
+    builder
         .user_agent(concat!("consign/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(10))
-        .read_timeout(Duration::from_mins(1))
         .build()
         .map_err(|error| CliError::internal(format!("starting the HTTP client: {error}")).into())
 }

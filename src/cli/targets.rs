@@ -1,15 +1,18 @@
 //! From the references that a user wrote to the registries, repositories and tags that are meant.
 
-use super::args::{Aws, RegistryOptions};
+use super::args::{Aws, RegistryOptions, Transport};
+use super::build::blocking;
 use super::error::{CliError, Fail, auth, bad_option};
+use super::{Context, http, http_for_uploads};
 use crate::auth::token::TokenSettings;
-use crate::auth::{RoleSettings, Session, SessionSettings};
+use crate::auth::{EcrPassword, RoleSettings, Session, SessionSettings, docker};
 use crate::base::clock::SystemClock;
 use crate::base::reference::private_host;
-use crate::base::{Backoff, Env, Reference, RegistryHost, Tag, env};
+use crate::base::{Backoff, Env, Event, Reference, RegistryHost, RepositoryName, Tag, env};
 use crate::publish::Target;
-use crate::registry::ecr::Ecr;
-use crate::registry::{ManifestId, RegistryError};
+use crate::registry::distribution::{Credentials, Purpose, Settings};
+use crate::registry::ecr::{Ecr, NewRepository};
+use crate::registry::{AnyRegistry, Distribution, Ensured, ManifestId, Registry as _, RegistryError};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -39,11 +42,19 @@ enum Registry {
     Own,
     /// A private one that was written out.
     Named { host: String, account: String, region: String },
+    /// Any registry that is not ECR.
+    Other { host: String },
 }
 
-/// Where private registries are, and what they are called.
+/// Where registries are, what they are called, and how they are talked to.
 #[derive(Debug, Clone)]
 pub(super) struct Registries {
+    /// How ECR is talked to.
+    transport: Transport,
+    /// How often something is tried.
+    backoff: Backoff,
+    /// Where `/v2/` of ECR is found, if not at its host.
+    endpoint: Option<Url>,
     /// Name of the private registry, where it is not AWS's.
     own_host: Option<String>,
     /// The host of the endpoint, under which an emulator may be named too.
@@ -52,13 +63,14 @@ pub(super) struct Registries {
 
 impl Registries {
     /// Reads the options.
-    pub(super) fn new(options: &RegistryOptions) -> Result<Self, Fail> {
-        let endpoint_host = match &options.registry_endpoint {
+    pub(super) fn new(options: &RegistryOptions, aws: &Aws) -> Result<Self, Fail> {
+        let endpoint = match &options.registry_endpoint {
             None => None,
-            Some(text) => Some(authority(text).map_err(|why| bad_option("--registry-endpoint", why))?),
+            Some(text) => Some(endpoint(text).map_err(|why| bad_option("--registry-endpoint", why))?),
         };
+        let endpoint_host = endpoint.as_ref().map(authority);
         let own_host = options.registry_host.clone().or_else(|| endpoint_host.clone());
-        Ok(Self { own_host, endpoint_host })
+        Ok(Self { transport: options.transport, backoff: backoff(aws), endpoint, own_host, endpoint_host })
     }
 
     fn meant(&self, reference: &Reference) -> Result<Registry, Fail> {
@@ -77,31 +89,90 @@ impl Registries {
                 "`{reference}` is in ECR Public, and this version of consign works with private registries alone"
             ))
             .into()),
-            RegistryHost::Other { host } => Err(RegistryError::NotEcr { host: host.clone() }.into()),
+            RegistryHost::Other { host } if !Distribution::is_host(host) => {
+                Err(RegistryError::BadHost { host: host.clone() }.into())
+            }
+            RegistryHost::Other { host } => Ok(Registry::Other { host: host.clone() }),
         }
     }
 
     /// The region that the first reference with a full ECR host names.
-    pub(super) fn region(&self, references: &[Reference]) -> Option<String> {
+    fn region(&self, references: &[Reference]) -> Option<String> {
         references.iter().find_map(|reference| match self.meant(reference) {
             Ok(Registry::Named { region, .. }) => Some(region),
             _ => None,
         })
     }
 
-    /// The registry that `reference` means. Asks for credentials.
-    pub(super) async fn open(&self, session: &Session, reference: &Reference) -> Result<Ecr, Fail> {
-        match self.meant(reference)? {
-            Registry::Named { host, account, region } => Ok(Ecr::new(session, host, Some(account), &region)),
+    /// The AWS session, if any of the references is in ECR; who pushes elsewhere needs no AWS. Nothing is asked of AWS
+    /// yet.
+    pub(super) async fn session(
+        &self,
+        references: &[Reference],
+        aws: &Aws,
+        environment: &Env,
+    ) -> Result<Option<Session>, Fail> {
+        let meant =
+            references.iter().map(|reference| self.meant(reference)).collect::<Result<Vec<_>, _>>()?;
+        if meant.iter().all(|registry| matches!(registry, Registry::Other { .. })) {
+            return Ok(None);
+        }
+        session(aws, self.region(references), environment, http()?).await.map(Some)
+    }
+
+    /// The registry that `reference` means. Asks for credentials where they are.
+    pub(super) async fn open(
+        &self,
+        session: Option<&Session>,
+        reference: &Reference,
+        purpose: Purpose,
+        environment: &Env,
+    ) -> Result<AnyRegistry, Fail> {
+        let meant = self.meant(reference)?;
+        let session = session.ok_or_else(|| CliError::internal("ECR is meant, and there is no AWS session"));
+        let (session, ecr, region) = match meant {
+            Registry::Other { host } => {
+                let environment = environment.clone();
+                let name = host.clone();
+                // A credential helper may take its time.
+                let login = blocking(move || Ok(docker::login(&name, &environment)?)).await?;
+                let registry = self.distribution(host, None, Credentials::Login(login), purpose)?;
+                return Ok(AnyRegistry::Distribution(registry));
+            }
+            Registry::Named { host, account, region } => {
+                let session = session?;
+                (session, Ecr::new(session, host, Some(account), &region), region)
+            }
             Registry::Own => {
-                let region = session.region();
+                let session = session?;
+                let region = session.region().to_owned();
                 let host = match &self.own_host {
                     Some(host) => host.clone(),
-                    None => private_host(&session.account().await.map_err(auth)?, region),
+                    None => private_host(&session.account().await.map_err(auth)?, &region),
                 };
-                Ok(Ecr::new(session, host, None, region))
+                (session, Ecr::new(session, host, None, &region), region)
+            }
+        };
+        match self.transport {
+            Transport::Ecr => Ok(AnyRegistry::Ecr(ecr)),
+            Transport::Oci => {
+                let credentials = Credentials::Ecr(Arc::new(EcrPassword::new(session, &region)));
+                let host = ecr.host().to_owned();
+                let images = self.distribution(host, self.endpoint.clone(), credentials, purpose)?;
+                Ok(AnyRegistry::EcrDistribution { control: ecr, images })
             }
         }
+    }
+
+    fn distribution(
+        &self,
+        host: String,
+        endpoint: Option<Url>,
+        credentials: Credentials,
+        purpose: Purpose,
+    ) -> Result<Distribution, Fail> {
+        let (backoff, http) = (self.backoff, http_for_uploads()?);
+        Ok(Distribution::new(Settings { host, endpoint, credentials, purpose, backoff, http })?)
     }
 
     /// The repositories to push to, each with its tags, in the order of the input. A reference without a tag means
@@ -137,18 +208,56 @@ impl Registries {
     }
 }
 
-/// `HOST:PORT` of a URL.
-fn authority(text: &str) -> Result<String, String> {
+/// Makes the repository if it is to be there and is not, and tells whether it is new.
+pub(super) async fn ensure_repository(
+    registry: &AnyRegistry,
+    repository: &RepositoryName,
+    settings: &NewRepository,
+    context: &Context,
+) -> Result<bool, Fail> {
+    match registry.ensure_repository(repository, settings).await? {
+        Ensured::Existed => Ok(false),
+        Ensured::Created => Ok(true),
+        Ensured::ByItself => {
+            let what = format!(
+                "--create-repository: nothing to do, as {} makes repositories when they are pushed to",
+                registry.host()
+            );
+            context.reporter.event(Event::Started { what });
+            Ok(false)
+        }
+    }
+}
+
+/// A URL with a host.
+fn endpoint(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
-    match (url.host_str(), url.port()) {
-        (Some(host), Some(port)) => Ok(format!("{host}:{port}")),
-        (Some(host), None) => Ok(host.to_owned()),
-        (None, _) => Err(format!("`{text}` has no host")),
+    if !url.has_host() {
+        return Err(format!("`{text}` has no host"));
+    }
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("`{text}` is neither http:// nor https://"));
+    }
+    Ok(url)
+}
+
+/// `HOST:PORT` of a URL.
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// How often something is tried.
+fn backoff(aws: &Aws) -> Backoff {
+    Backoff {
+        attempts: aws.retry_max_attempts,
+        initial: Duration::from_millis(aws.retry_backoff_milliseconds.into()),
+        ..Backoff::default()
     }
 }
 
 /// The AWS session that the options ask for. Nothing is asked of AWS yet.
-pub(super) async fn session(
+async fn session(
     aws: &Aws,
     region: Option<String>,
     environment: &Env,
@@ -163,8 +272,8 @@ pub(super) async fn session(
         web_identity_token_env,
         region: asked_region,
         allowed_account_ids,
-        retry_max_attempts,
-        retry_backoff_milliseconds,
+        retry_max_attempts: _,
+        retry_backoff_milliseconds: _,
     } = aws;
     check_session_name(role_session_name)?;
     for account in allowed_account_ids {
@@ -197,11 +306,7 @@ pub(super) async fn session(
             variable: web_identity_token_env.clone(),
         },
         allowed_accounts: allowed_account_ids.clone(),
-        backoff: Backoff {
-            attempts: *retry_max_attempts,
-            initial: Duration::from_millis((*retry_backoff_milliseconds).into()),
-            ..Backoff::default()
-        },
+        backoff: backoff(aws),
     };
     Ok(Session::open(&settings, environment, Arc::new(SystemClock), http).await?)
 }

@@ -43,8 +43,10 @@ impl Previous {
         let manifests = match registry.manifests(&target.repository, &ids).await {
             Ok(manifests) => manifests,
             Err(RegistryError::Denied { operation, .. }) => {
+                // Methods of the distribution API are no permissions of IAM.
+                let service = if operation.contains(' ') { "" } else { "ecr:" };
                 reporter.warn(format!(
-                    "`ecr:{operation}` is denied, so layers of earlier images can't be found and reused"
+                    "`{service}{operation}` is denied, so layers of earlier images can't be found and reused"
                 ));
                 return Ok(previous);
             }

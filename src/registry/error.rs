@@ -31,38 +31,38 @@ pub enum RegistryError {
         /// The image that was to get it.
         pushed: ManifestDigest,
     },
-    /// IAM says no.
+    /// IAM, or the registry's own rules, say no.
     #[error("{operation} on {resource} was denied: {code}: {message}{request}")]
     Denied {
-        /// The operation of the API.
+        /// The operation of ECR's API, or method and resource of the distribution API: `PUT manifests`.
         operation: &'static str,
         /// On what.
         resource: String,
-        /// AWS's error code.
+        /// The error code of AWS or of the registry.
         code: String,
-        /// AWS's words.
+        /// The words that go with it.
         message: String,
-        /// AWS's request id in brackets, if it gave one.
+        /// AWS's request id or the HTTP status, in brackets, as far as there is one.
         request: String,
     },
     /// The registry says no.
     #[error("{operation} on {resource} was refused: {code}: {message}{request}")]
     Refused {
-        /// The operation of the API.
+        /// The operation of ECR's API, or method and resource of the distribution API: `PUT manifests`.
         operation: &'static str,
         /// On what.
         resource: String,
-        /// AWS's error code.
+        /// The error code of AWS or of the registry.
         code: String,
-        /// AWS's words.
+        /// The words that go with it.
         message: String,
-        /// AWS's request id in brackets, if it gave one.
+        /// AWS's request id or the HTTP status, in brackets, as far as there is one.
         request: String,
     },
     /// No attempt got through.
     #[error("{operation} on {resource} did not get through: {why}")]
     Exhausted {
-        /// The operation of the API.
+        /// The operation of ECR's API, or method and resource of the distribution API: `PUT manifests`.
         operation: &'static str,
         /// On what.
         resource: String,
@@ -86,17 +86,29 @@ pub enum RegistryError {
     /// The registry answered with something that makes no sense.
     #[error("{operation} on {resource} was answered with something unexpected: {what}")]
     Nonsense {
-        /// The operation of the API.
+        /// The operation of ECR's API, or method and resource of the distribution API: `PUT manifests`.
         operation: &'static str,
         /// On what.
         resource: String,
         /// What is wrong with the answer.
         what: String,
     },
-    /// The host is no registry that this program can talk to.
-    #[error("`{host}` is not an ECR registry")]
-    NotEcr {
-        /// The host.
+    /// A registry does not let us in.
+    #[error("{host} does not let {who} into the repository `{repository}`: {said}")]
+    NotLoggedIn {
+        /// The registry.
+        host: String,
+        /// The repository.
+        repository: RepositoryName,
+        /// As whom we came: `anonymous users`, ``the user `ci` ``.
+        who: String,
+        /// The registry's code and words.
+        said: String,
+    },
+    /// What stands in front of a repository is no host.
+    #[error("`{host}` is not the host of a registry")]
+    BadHost {
+        /// What stands there.
         host: String,
     },
     /// What was read is not what its digest says.
@@ -118,11 +130,11 @@ impl Failure for RegistryError {
             | Self::TagImmutable { .. }
             | Self::Refused { .. }
             | Self::Nonsense { .. } => Kind::Refused,
-            Self::Denied { .. } => Kind::Denied,
+            Self::Denied { .. } | Self::NotLoggedIn { .. } => Kind::Denied,
             Self::Exhausted { .. } | Self::UploadLost { .. } => Kind::Exhausted,
             Self::Auth(error) => error.kind(),
             Self::Source(error) => error.kind(),
-            Self::NotEcr { .. } | Self::Corrupt { .. } => Kind::Input,
+            Self::BadHost { .. } | Self::Corrupt { .. } => Kind::Input,
         }
     }
 
@@ -138,22 +150,50 @@ impl Failure for RegistryError {
             Self::Denied { operation, code, .. } if code.contains("AccessDenied") => {
                 format!("the role needs the permission `ecr:{operation}` on the repository")
             }
+            Self::Denied { operation, .. } if is_distribution(operation) => {
+                "the registry knows these credentials, and they may not do this: give their owner the right to push \
+                 to the repository (for ECR: the IAM permission that the message names), and check the name"
+                    .into()
+            }
             Self::Denied { .. } => {
                 "the registry does not take these credentials: check the role, the region and the clock".into()
+            }
+            Self::NotLoggedIn { host, who, .. } if who.starts_with("anonymous") => format!(
+                "log in first: `docker login {host}` or `podman login {host}` write the credentials to where consign \
+                 finds them; in a CI job, DOCKER_CONFIG or REGISTRY_AUTH_FILE name the place"
+            ),
+            Self::NotLoggedIn { who, .. } if who.contains("AWS") => {
+                "check the role and the region, and that the registry is one of this account".into()
+            }
+            Self::NotLoggedIn { host, .. } => {
+                format!("user or password are wrong or have run out: `docker login {host}` stores new ones")
+            }
+            Self::Refused { code, .. } if code == "NAME_UNKNOWN" => {
+                "check the name; a registry that does not make repositories (or projects) on a push wants this one \
+                 to be made beforehand"
+                    .into()
+            }
+            Self::Exhausted { operation, .. } if is_distribution(operation) => {
+                "check the network and the registry's host and port; then run the same command again: what is stored \
+                 is not sent twice"
+                    .into()
             }
             Self::Exhausted { .. } => {
                 "check the network, and `AWS_ENDPOINT_URL_ECR` if it is set; then run the same command again: \
                  what is stored is not sent twice"
                     .into()
             }
-            Self::NotEcr { .. } => {
-                "write ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME, or NAME alone for the registry of the account \
-                 and region in use; CONSIGN_REGISTRY_ENDPOINT says where an emulator answers"
-                    .into()
+            Self::BadHost { .. } => {
+                "write HOST/NAME or HOST:PORT/NAME; NAME alone means ECR in the account and region in use".into()
             }
             Self::Auth(error) => return error.hint(),
             Self::Source(error) => return error.hint(),
             _ => return None,
         })
     }
+}
+
+/// Whether an operation is one of the distribution API, which is written as method and resource.
+fn is_distribution(operation: &str) -> bool {
+    operation.contains(' ')
 }

@@ -1,14 +1,19 @@
 //! Registries: what is there, sending blobs and manifests, and getting them.
 //!
-//! [`Registry`] is what the later rooms see; [`ecr`] speaks ECR's own API (layer parts, `PutImage`). A blob's
+//! [`Registry`] is what the later rooms see; [`ecr`] speaks ECR's own API (layer parts, `PutImage`), [`distribution`]
+//! the API of all registries (`/v2/`), and [`AnyRegistry`] is either. A blob's
 //! bytes come from a [`Source`], which can make them as often as it is asked, so a broken upload starts anew
 //! without a temporary copy. Nothing here decides what is built.
 
+mod any;
+pub mod distribution;
 pub mod ecr;
 pub mod error;
 pub mod remote;
 pub mod source;
 
+pub use any::{AnyRegistry, Ensured};
+pub use distribution::Distribution;
 pub use error::RegistryError;
 pub use remote::RemoteBlobs;
 pub use source::{Cancelled, Made, Memory, Sink, Source, SourceError};

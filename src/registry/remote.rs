@@ -27,21 +27,23 @@ impl<R: Registry> Blobs for RemoteBlobs<R> {
     fn open(&self, digest: &BlobDigest) -> io::Result<Option<BlobReader>> {
         let repository = &self.repository;
         self.runtime.block_on(async {
-            // Manifests are not among a registry's blobs, and a digest does not tell which of the two it is of.
-            let id = ManifestId::Digest((*digest).into());
-            if let Some(manifest) = self.registry.manifest(repository, &id).await.map_err(io::Error::other)? {
-                return Ok(Some(Box::new(io::Cursor::new(manifest.bytes)) as BlobReader));
-            }
+            // Manifests are not among a registry's blobs, and a digest does not tell which of the two it is of. Blobs
+            // come first: there are more of them, and Docker's own registry answers with a server error when it is
+            // asked for a manifest by the digest of a blob.
             match self.registry.download(repository, digest).await {
                 Ok(stream) => {
                     let reader = StreamReader::new(stream.map_err(io::Error::other));
-                    Ok(Some(
-                        Box::new(SyncIoBridge::new_with_handle(reader, self.runtime.clone())) as BlobReader
-                    ))
+                    let bridge = SyncIoBridge::new_with_handle(reader, self.runtime.clone());
+                    return Ok(Some(Box::new(bridge) as BlobReader));
                 }
-                Err(RegistryError::Refused { code, .. }) if code == "LayersNotFoundException" => Ok(None),
-                Err(error) => Err(io::Error::other(error)),
+                // The codes of ECR's API, of the distribution API, and of registries that give none with a 404.
+                Err(RegistryError::Refused { code, .. })
+                    if ["LayersNotFoundException", "BLOB_UNKNOWN", "NOT_FOUND"].contains(&code.as_str()) => {}
+                Err(error) => return Err(io::Error::other(error)),
             }
+            let id = ManifestId::Digest((*digest).into());
+            let manifest = self.registry.manifest(repository, &id).await.map_err(io::Error::other)?;
+            Ok(manifest.map(|manifest| Box::new(io::Cursor::new(manifest.bytes)) as BlobReader))
         })
     }
 }

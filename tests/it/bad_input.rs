@@ -69,9 +69,9 @@ fn references() {
     error: `shop/api@sha256:0000000000000000000000000000000000000000000000000000000000000000` has a digest, and nothing can be pushed under a digest of one's choice
     hint: push under a tag; the digest follows from the content
     ");
-    insta::assert_snapshot!(tag("ghcr.io/shop/api:1"), @r"
-    error: `ghcr.io` is not an ECR registry
-    hint: write ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME, or NAME alone for the registry of the account and region in use; CONSIGN_REGISTRY_ENDPOINT says where an emulator answers
+    insta::assert_snapshot!(tag("[x]:1/shop/api:1"), @r"
+    error: `[x]:1` is not the host of a registry
+    hint: write HOST/NAME or HOST:PORT/NAME; NAME alone means ECR in the account and region in use
     ");
     insta::assert_snapshot!(tag("public.ecr.aws/shop/api:1"), @r"error: `public.ecr.aws/shop/api:1` is in ECR Public, and this version of consign works with private registries alone");
     insta::assert_snapshot!(t.consign(["build", "app", "--push"]).fails(2), @r"

@@ -1,0 +1,357 @@
+//! The OCI distribution API, `/v2/` (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md>): any
+//! registry, ECR's own `/v2/` among them.
+//!
+//! # What `oci-client` does here, and what it does not
+//!
+//! It logs in (challenge, token server, Basic), asks for blobs with `HEAD`, reads blobs and checks their digest on
+//! the way, and reads the registry's error documents. Not with it, for what version 0.18 does there:
+//!
+//! - *Uploads*: `push_blob_stream` wants the digest before the bytes, and `push_blob_stream_chunked` can't go on after
+//!   a lost connection and takes 202 as the only good answer to a `PATCH`, where ECR says 201. Ours: [`upload`].
+//! - *Storing manifests*: `push_manifest_raw` does not tell which digest the registry has calculated, and panics when
+//!   a manifest is stored under its digest and the answer has no `Location`, as ECR's has none.
+//! - *Reading manifests*: `pull_manifest_raw` does not tell the media type, which a manifest need not hold itself, and
+//!   asks an open registry for `/v2/` before each.
+//! - *Identity tokens*: it knows no refresh tokens. Ours: [`identity`].
+//!
+//! It also drops `Retry-After`, so that a registry which is too busy for a `HEAD` is asked again after our own
+//! back-off; and it does not tell the status of a token server, so that one which is out of order looks like one that
+//! does not let us in.
+
+mod access;
+mod address;
+mod failure;
+mod feed;
+mod identity;
+mod upload;
+mod wire;
+
+pub use access::{Credentials, Purpose};
+
+use crate::base::{Backoff, BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};
+use crate::registry::{
+    Download, ManifestId, OnProgress, Put, Registry, RegistryError, Source, StoredManifest, Uploaded,
+};
+use access::{Access, image};
+use address::Address;
+use failure::{Said, Trouble};
+use futures::{StreamExt as _, TryStreamExt as _};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use serde::Deserialize;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use upload::Upload;
+use url::Url;
+use wire::Wire;
+
+/// Questions about blobs and manifests that are asked at a time.
+const AT_A_TIME: usize = 8;
+/// The longest wait for a manifest.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// Bytes that a manifest has at most: what registries take, and ECR among them.
+const MANIFEST_AT_MOST: usize = 4 * 1024 * 1024;
+/// The header with which a registry tells the digest of what it gave or got.
+const DIGEST: &str = "docker-content-digest";
+
+const HEAD_BLOB: &str = "HEAD blobs";
+const GET_BLOB: &str = "GET blobs";
+const GET_MANIFEST: &str = "GET manifests";
+const PUT_MANIFEST: &str = "PUT manifests";
+
+/// Where a registry is and how it is talked to.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its name, as it stands in front of a repository.
+    pub host: String,
+    /// Where it answers, if that does not follow from the name: an emulator.
+    pub endpoint: Option<Url>,
+    /// Whose credentials it is shown.
+    pub credentials: Credentials,
+    /// What they are to let one do.
+    pub purpose: Purpose,
+    /// How often something is tried.
+    pub backoff: Backoff,
+    /// The client for uploads. It must set no limit on the time until an answer comes, as that includes the time to
+    /// send a layer.
+    pub http: reqwest::Client,
+}
+
+/// A registry behind `/v2/`. Clones share their logins.
+#[derive(Clone)]
+pub struct Distribution {
+    wire: Arc<Wire>,
+    /// A repository that is absent is an error before anything is sent; other registries make it on a push.
+    is_ecr: bool,
+}
+
+impl fmt::Debug for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Distribution").field("host", &self.wire.host).finish_non_exhaustive()
+    }
+}
+
+impl Distribution {
+    /// Whether a registry can be at `host`, by its text alone.
+    pub fn is_host(host: &str) -> bool {
+        Address::of_host(host).is_some()
+    }
+
+    /// The registry that the settings describe; nothing is asked of it yet. Without an endpoint it is talked to over
+    /// HTTPS, and on loopback over plain HTTP, as Docker does it. Fails if the host is none.
+    pub fn new(settings: Settings) -> Result<Self, RegistryError> {
+        let Settings { host, endpoint, credentials, purpose, backoff, http } = settings;
+        let address = match &endpoint {
+            Some(endpoint) => Address::of_endpoint(endpoint),
+            None => Address::of_host(&host).ok_or_else(|| RegistryError::BadHost { host: host.clone() })?,
+        };
+        let is_ecr = matches!(credentials, Credentials::Ecr(_));
+        let access = Access::new(address.clone(), http.clone(), credentials, purpose);
+        let who = access.who();
+        Ok(Self { wire: Arc::new(Wire { host, address, access, http, backoff, who }), is_ecr })
+    }
+
+    /// One manifest, if it is there.
+    async fn get_manifest(
+        &self,
+        repository: &RepositoryName,
+        id: &ManifestId,
+    ) -> Result<Option<StoredManifest>, RegistryError> {
+        let wire = &self.wire;
+        let place = wire.place(repository);
+        let url = wire.address.manifest(repository, &id.to_string());
+        let accept = MediaType::MANIFESTS.map(|kind| kind.to_string()).join(", ");
+        let get = |http: &reqwest::Client, url| http.get(url).header(ACCEPT, &accept);
+        let answer = match wire.call(GET_MANIFEST, repository, PATIENCE, &url, get).await? {
+            Ok(answer) => answer,
+            Err(said) if said.is_not_found() && !(self.is_ecr && said.code == "NAME_UNKNOWN") => {
+                return Ok(None);
+            }
+            Err(said) => return Err(missing_or_refused(wire, repository, GET_MANIFEST, said)),
+        };
+        let headers = answer.headers().clone();
+        let mut bytes = Vec::new();
+        let mut stream = answer.bytes_stream();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|error| {
+                place.exhausted(GET_MANIFEST, crate::base::failure::causes(&error.without_url()))
+            })?;
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MANIFEST_AT_MOST {
+                return Err(place.nonsense(GET_MANIFEST, "it is too large for a manifest"));
+            }
+        }
+        let media_type = media_type(&headers, &bytes);
+        let manifest = StoredManifest { bytes, media_type };
+        let expected = match id {
+            ManifestId::Digest(digest) => Some(*digest),
+            ManifestId::Tag(_) => told_digest(&headers),
+        };
+        match expected.filter(|expected| *expected != manifest.digest()) {
+            None => Ok(Some(manifest)),
+            Some(expected) => Err(RegistryError::Corrupt {
+                what: format!("the manifest {id} of {}", place.resource()),
+                expected: expected.to_string(),
+                found: manifest.digest().to_string(),
+            }),
+        }
+    }
+
+    /// The registry won't move a tag: the same image under it is success, another one is not.
+    async fn settle(
+        &self,
+        repository: &RepositoryName,
+        manifest: &StoredManifest,
+        tag: Option<&Tag>,
+        said: Said,
+    ) -> Result<Put, RegistryError> {
+        let pushed = manifest.digest();
+        // TAG_INVALID is ECR's code for a tag that is immutable.
+        if let Some(tag) = tag
+            && matches!(said.code.as_str(), "TAG_INVALID" | "TAG_ALREADY_EXISTS" | "DENIED" | "HTTP 409")
+            && let Some(existing) = self.get_manifest(repository, &ManifestId::Tag(tag.clone())).await?
+        {
+            let existing = existing.digest();
+            if existing == pushed {
+                return Ok(Put::Unchanged);
+            }
+            let (repository, tag) = (repository.clone(), tag.clone());
+            return Err(RegistryError::TagImmutable { repository, tag, existing, pushed });
+        }
+        Err(missing_or_refused(&self.wire, repository, PUT_MANIFEST, said))
+    }
+}
+
+/// Whether the repository has a blob.
+async fn is_there(
+    wire: &Wire,
+    repository: &RepositoryName,
+    digest: &BlobDigest,
+) -> Result<bool, RegistryError> {
+    let (image, digest) = (image(&wire.address, repository), digest.to_string());
+    let found = wire
+        .insist(HEAD_BLOB, repository, |grant| {
+            let (image, digest) = (image.clone(), digest.clone());
+            async move { Ok(grant.client.blob_exists(&image, &digest).await?) }
+        })
+        .await?;
+    found.map_err(|said| wire.place(repository).refused(HEAD_BLOB, said))
+}
+
+/// The error for what a registry said for good; a repository that is missing is the one that users meet most.
+fn missing_or_refused(
+    wire: &Wire,
+    repository: &RepositoryName,
+    operation: &'static str,
+    said: Said,
+) -> RegistryError {
+    if said.is_not_found() && said.code == "NAME_UNKNOWN" && wire.access.is_renewable() {
+        return RegistryError::RepositoryNotFound {
+            repository: repository.clone(),
+            registry: wire.host.clone(),
+        };
+    }
+    wire.place(repository).refused(operation, said)
+}
+
+/// The type of a manifest: as the registry says, or as the manifest itself does where the registry says nothing of
+/// use.
+fn media_type(headers: &HeaderMap, bytes: &[u8]) -> MediaType {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Typed {
+        media_type: Option<String>,
+        manifests: Option<serde::de::IgnoredAny>,
+    }
+    let told = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let told = MediaType::from(told.split(';').next().unwrap_or_default().trim());
+    if MediaType::MANIFESTS.contains(&told) {
+        return told;
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(Typed { media_type: Some(own), .. }) => own.into(),
+        Ok(Typed { manifests: Some(_), .. }) => MediaType::OCI_INDEX,
+        _ => MediaType::OCI_MANIFEST,
+    }
+}
+
+/// The digest in an answer, if there is one.
+fn told_digest(headers: &HeaderMap) -> Option<ManifestDigest> {
+    headers.get(DIGEST)?.to_str().ok()?.parse().ok()
+}
+
+impl Registry for Distribution {
+    fn host(&self) -> &str {
+        &self.wire.host
+    }
+
+    async fn available(
+        &self,
+        repository: &RepositoryName,
+        digests: &[BlobDigest],
+    ) -> Result<HashSet<BlobDigest>, RegistryError> {
+        let questions = digests.iter().copied().map(|digest| async move {
+            Ok::<_, RegistryError>((digest, is_there(&self.wire, repository, &digest).await?))
+        });
+        let answers: Vec<_> =
+            futures::stream::iter(questions).buffer_unordered(AT_A_TIME).try_collect().await?;
+        Ok(answers.into_iter().filter(|(_, there)| *there).map(|(digest, _)| digest).collect())
+    }
+
+    async fn upload(
+        &self,
+        repository: &RepositoryName,
+        source: Arc<dyn Source>,
+        progress: OnProgress,
+    ) -> Result<Uploaded, RegistryError> {
+        Upload { wire: &self.wire, repository, source, progress }.run().await
+    }
+
+    async fn manifests(
+        &self,
+        repository: &RepositoryName,
+        ids: &[ManifestId],
+    ) -> Result<Vec<Option<StoredManifest>>, RegistryError> {
+        let reads = ids.iter().cloned().map(|id| async move { self.get_manifest(repository, &id).await });
+        futures::stream::iter(reads).buffered(AT_A_TIME).try_collect().await
+    }
+
+    /// None: a list of tags says nothing of their age.
+    async fn newest(&self, _: &RepositoryName) -> Result<Option<ManifestDigest>, RegistryError> {
+        Ok(None)
+    }
+
+    async fn put_manifest(
+        &self,
+        repository: &RepositoryName,
+        manifest: &StoredManifest,
+        tag: Option<&Tag>,
+    ) -> Result<Put, RegistryError> {
+        let digest = manifest.digest();
+        let reference = tag.map_or_else(|| digest.to_string(), ToString::to_string);
+        let url = self.wire.address.manifest(repository, &reference);
+        let put = |http: &reqwest::Client, url| {
+            http.put(url).header(CONTENT_TYPE, manifest.media_type.as_str()).body(manifest.bytes.clone())
+        };
+        let answer = match self.wire.call(PUT_MANIFEST, repository, PATIENCE, &url, put).await? {
+            Ok(answer) => answer,
+            Err(said) => return self.settle(repository, manifest, tag, said).await,
+        };
+        match told_digest(answer.headers()).filter(|told| *told != digest) {
+            None => Ok(Put::Stored),
+            Some(told) => Err(RegistryError::Corrupt {
+                what: format!("the manifest {reference} that {}/{repository} has stored", self.wire.host),
+                expected: digest.to_string(),
+                found: told.to_string(),
+            }),
+        }
+    }
+
+    async fn download(
+        &self,
+        repository: &RepositoryName,
+        digest: &BlobDigest,
+    ) -> Result<Download, RegistryError> {
+        let wire = &self.wire;
+        let (image, name) = (image(&wire.address, repository), digest.to_string());
+        let found = wire
+            .insist(GET_BLOB, repository, |grant| {
+                let (image, name) = (image.clone(), name.clone());
+                async move { Ok::<_, Trouble>(grant.client.pull_blob_stream(&image, name.as_str()).await?) }
+            })
+            .await?;
+        let stream = found.map_err(|said| wire.place(repository).refused(GET_BLOB, said))?;
+        let resource = format!("{}/{repository}@{digest}", wire.host);
+        Ok(Box::pin(stream.map_err(move |error| {
+            let why = match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
+                // A blob may lie behind an address that is signed, so no address is shown.
+                Some(inner) => crate::base::failure::causes(inner),
+                None => error.to_string(),
+            };
+            RegistryError::Exhausted { operation: GET_BLOB, resource: resource.clone(), why }
+        })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_of_manifests() {
+        let of = |told: &str, bytes: &str| {
+            let mut headers = HeaderMap::new();
+            if !told.is_empty() {
+                headers.insert(CONTENT_TYPE, told.parse().unwrap());
+            }
+            media_type(&headers, bytes.as_bytes())
+        };
+        let list = MediaType::DOCKER_LIST;
+        assert_eq!(of(list.as_str(), "{}"), list);
+        assert_eq!(of(&format!("{list}; charset=utf-8"), "{}"), list);
+        assert_eq!(of("application/json", &format!(r#"{{"mediaType":"{list}"}}"#)), list);
+        assert_eq!(of("", r#"{"manifests":[]}"#), MediaType::OCI_INDEX);
+        assert_eq!(of("text/plain", r#"{"layers":[]}"#), MediaType::OCI_MANIFEST);
+    }
+}
