@@ -15,7 +15,7 @@
 //! | `lose-answer` | the call is done, then the connection is reset without an answer |
 //! | `vanish` | the upload that the call names is gone for good, from its part number `part=` (default 1) on |
 //! | `expire` | the credentials (or the registry token) that the call is made with are expired for good |
-//! | `slow` | the connection carries `rate=` bytes per second in each direction |
+//! | `slow` | all connections together carry `rate=` bytes per second in each direction |
 //!
 //! | key | meaning | default |
 //! |---|---|---|

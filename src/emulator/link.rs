@@ -9,17 +9,29 @@ use axum::serve::{IncomingStream, Listener};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+/// How far a line that stood idle may catch up, which evens out that timers are late: as in any shaper, a bucket of
+/// so much time.
+const BURST: Duration = Duration::from_millis(50);
+
 /// What a handler can do to its connection.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Control(Arc<Switches>, Option<SocketAddr>);
+pub(super) struct Control(Arc<Switches>, Arc<Line>, Option<SocketAddr>);
+
+/// The line that all connections of an emulator share when they are limited.
+#[derive(Debug, Default)]
+struct Line {
+    /// Until when the bytes that were let through occupy it.
+    reading: Mutex<Option<Instant>>,
+    writing: Mutex<Option<Instant>>,
+}
 
 #[derive(Debug, Default)]
 struct Switches {
@@ -31,7 +43,7 @@ struct Switches {
 impl Control {
     /// Who is at the other end.
     pub(super) fn peer(&self) -> Option<SocketAddr> {
-        self.1
+        self.2
     }
 
     /// Lets no further byte through in either direction; the client sees its connection reset.
@@ -39,7 +51,8 @@ impl Control {
         self.0.cut.store(true, Ordering::Release);
     }
 
-    /// Limits each direction to `rate` bytes per second, or lifts the limit.
+    /// Lets no more than `rate` bytes per second through in each direction, together with all other connections that
+    /// are limited; or lifts the limit.
     pub(super) fn set_rate(&self, rate: Option<u64>) {
         self.0.rate.store(rate.unwrap_or(0), Ordering::Release);
     }
@@ -60,43 +73,59 @@ impl Control {
         }
     }
 
-    /// How long `passed` bytes take.
-    fn pause(&self, passed: usize) -> Option<Duration> {
-        match self.0.rate.load(Ordering::Acquire) {
-            0 => None,
-            rate => {
-                let nanos = u128::from(passed as u64) * 1_000_000_000 / u128::from(rate);
-                Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
-            }
+    /// Puts `passed` bytes on the line, and says until when they occupy it.
+    fn occupy(&self, line: &Mutex<Option<Instant>>, passed: usize) -> Option<Instant> {
+        let rate = self.0.rate.load(Ordering::Acquire);
+        if rate == 0 {
+            return None;
         }
+        let nanos = u128::from(passed as u64) * 1_000_000_000 / u128::from(rate);
+        let takes = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let now = Instant::now();
+        let earliest = now.checked_sub(BURST).unwrap_or(now);
+        let mut until = line.lock().unwrap_or_else(PoisonError::into_inner);
+        // The first bytes of all have nothing to catch up with.
+        let free = until.map_or(now, |until| until.max(earliest)) + takes;
+        *until = Some(free);
+        Some(free)
     }
 }
 
 impl Connected<IncomingStream<'_, Links>> for Control {
     fn connect_info(stream: IncomingStream<'_, Links>) -> Self {
-        Self(Arc::clone(&stream.io().control.0), Some(*stream.remote_addr()))
+        let Self(switches, line, _) = &stream.io().control;
+        Self(Arc::clone(switches), Arc::clone(line), Some(*stream.remote_addr()))
     }
 }
 
 /// Accepts connections as [`Link`]s.
 #[derive(Debug)]
-pub(super) struct Links(pub(super) TcpListener);
+pub(super) struct Links {
+    listener: TcpListener,
+    line: Arc<Line>,
+}
+
+impl Links {
+    pub(super) fn new(listener: TcpListener) -> Self {
+        Self { listener, line: Arc::default() }
+    }
+}
 
 impl Listener for Links {
     type Io = Link;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Link, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
+        let (stream, address) = Listener::accept(&mut self.listener).await;
         // Answers are small and awaited: they go out at once. Where that can't be set, they are only slower.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!("{address}: {error}");
         }
-        (Link::new(stream), address)
+        (Link::new(stream, Arc::clone(&self.line)), address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
@@ -122,14 +151,15 @@ impl Brake {
         Poll::Ready(())
     }
 
-    fn set(&mut self, pause: Option<Duration>) {
-        self.0 = pause.map(|pause| Box::pin(sleep_until(Instant::now() + pause)));
+    fn set(&mut self, until: Option<Instant>) {
+        self.0 = until.map(|until| Box::pin(sleep_until(until)));
     }
 }
 
 impl Link {
-    fn new(stream: TcpStream) -> Self {
-        Self { stream, control: Control::default(), reading: Brake::default(), writing: Brake::default() }
+    fn new(stream: TcpStream, line: Arc<Line>) -> Self {
+        let control = Control(Arc::default(), line, None);
+        Self { stream, control, reading: Brake::default(), writing: Brake::default() }
     }
 
     /// Fails once the link is cut. Without lingering, the kernel then sends a reset instead of a polite end.
@@ -159,7 +189,7 @@ impl AsyncRead for Link {
         ready!(Pin::new(&mut link.stream).poll_read(context, &mut part))?;
         let passed = part.filled().len();
         buffer.advance(passed);
-        link.reading.set(link.control.pause(passed));
+        link.reading.set(link.control.occupy(&link.control.1.reading, passed));
         Poll::Ready(Ok(()))
     }
 }
@@ -175,7 +205,7 @@ impl AsyncWrite for Link {
         ready!(link.writing.poll(context));
         let allowed = link.control.allowed(bytes.len());
         let passed = ready!(Pin::new(&mut link.stream).poll_write(context, &bytes[..allowed]))?;
-        link.writing.set(link.control.pause(passed));
+        link.writing.set(link.control.occupy(&link.control.1.writing, passed));
         Poll::Ready(Ok(passed))
     }
 

@@ -210,11 +210,12 @@ impl Emulator {
 
         let router = Router::new().fallback(server::serve).with_state(Arc::clone(&app));
         let (stop, stopped) = oneshot::channel();
-        let serving = axum::serve(Links(listener), router.into_make_service_with_connect_info::<Control>())
-            .with_graceful_shutdown(async {
-                // An emulator that was dropped stops as one that was told to.
-                stopped.await.unwrap_or_default();
-            });
+        let serving =
+            axum::serve(Links::new(listener), router.into_make_service_with_connect_info::<Control>())
+                .with_graceful_shutdown(async {
+                    // An emulator that was dropped stops as one that was told to.
+                    stopped.await.unwrap_or_default();
+                });
         let server = tokio::spawn(async {
             if let Err(error) = serving.await {
                 tracing::error!("{error}");

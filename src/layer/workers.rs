@@ -6,8 +6,9 @@
 //! whoever holds a layer's [`Reading`] reads its next block, and gives it back before it compresses, so that the
 //! next worker can go on; [`Delivery`] puts the results in order.
 //!
-//! Which layer is next: the one with the most left to read, so that all end at about the same time. A layer whose
-//! taker is behind waits while others are worked on. Memory is a block and a compressed block for each worker, and
+//! Which layer is next: of those that are made, the one that was asked for first, so that it is complete, and on its
+//! way, while the next one is made; of those that are only hashed, the one with the most left to read, so that all end
+//! at about the same time. A layer whose taker is behind waits while others are worked on. Memory is a block and a compressed block for each worker, and
 //! [`MOST_AHEAD`] results more than there are workers for each layer; it does not depend on the input.
 
 use super::delivery::{Delivery, Finished, Message};
@@ -18,6 +19,7 @@ use crate::base::Hasher;
 use crate::tree::Tree;
 use bytes::Bytes;
 use crossbeam_channel::unbounded;
+use std::cmp::Reverse;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -162,6 +164,13 @@ struct Job {
     delivery: Arc<Delivery>,
 }
 
+impl Job {
+    /// The job with the highest one is next.
+    fn urgency(&self) -> (u64, Reverse<u64>) {
+        (if self.encoding.is_some() { 0 } else { self.left }, Reverse(self.id))
+    }
+}
+
 impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Job").field("id", &self.id).field("left", &self.left).finish_non_exhaustive()
@@ -226,7 +235,7 @@ impl Shared {
             }
             let most = self.count + MOST_AHEAD;
             let ready = state.jobs.iter_mut().filter(|job| job.reading.is_some() && job.out < most);
-            if let Some(job) = ready.max_by_key(|job| (job.left, std::cmp::Reverse(job.id)))
+            if let Some(job) = ready.max_by_key(|job| job.urgency())
                 && let Some(reading) = job.reading.take()
             {
                 let number = job.next;

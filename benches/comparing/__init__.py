@@ -1,0 +1,1 @@
+"""What `benches/compare`, `benches/scale` and `benches/plot` have in common."""
