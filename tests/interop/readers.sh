@@ -17,13 +17,13 @@ readers_made() {
   truncate -s 9000001 "$READERS/tree/zeros"
   : >"$READERS/tree/empty"
   for kind in gzip zstd none; do
-    "$CONSIGN" build "$READERS/tree" --compression "$kind" --output "type=oci,dest=$READERS/$kind"
+    "$CONSIGN" build "$READERS/tree" --layers single --compression "$kind" --output "type=oci,dest=$READERS/$kind"
     same "layers" 1 "$(blob_of "$kind" | wc -l)"
   done
   # The levels at both ends.
-  "$CONSIGN" build "$READERS/tree" --compression gzip --compression-level 1 --output "type=oci,dest=$READERS/gzip-1"
-  "$CONSIGN" build "$READERS/tree" --compression gzip --compression-level 9 --output "type=oci,dest=$READERS/gzip-9"
-  "$CONSIGN" build "$READERS/tree" --compression zstd --compression-level 12 --output "type=oci,dest=$READERS/zstd-12"
+  "$CONSIGN" build "$READERS/tree" --layers single --compression gzip --compression-level 1 --output "type=oci,dest=$READERS/gzip-1"
+  "$CONSIGN" build "$READERS/tree" --layers single --compression gzip --compression-level 9 --output "type=oci,dest=$READERS/gzip-9"
+  "$CONSIGN" build "$READERS/tree" --layers single --compression zstd --compression-level 12 --output "type=oci,dest=$READERS/zstd-12"
   # shellcheck disable=SC2046
   stat -c '%s %n' $(for kind in gzip gzip-1 gzip-9 zstd zstd-12 none; do blob_of "$kind"; done)
 }
