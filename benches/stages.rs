@@ -9,6 +9,7 @@ use consign::spec::{Modes, Owner, Patterns};
 use consign::tree::{ReadRequest, Tree, read};
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
@@ -30,7 +31,7 @@ static DIRECTORY: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
         let size = 100 + next() % 30_000;
         while (text.len() as u64) < size {
             text.push_str(["const ", "return ", "function ", " => ", "(); ", "\n  "][(next() % 6) as usize]);
-            text.push_str(&format!("name{} ", next() % 2_000));
+            write!(text, "name{} ", next() % 2_000).unwrap();
         }
         fs_err::write(place.join(format!("file-{number}.js")), text).unwrap();
     }
