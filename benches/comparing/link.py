@@ -3,7 +3,6 @@
 The layers are compressed with zstd, as gzip keeps two cores busy for longer than such a link needs for its result.
 """
 
-import contextlib
 import pathlib
 import re
 import shutil
@@ -11,41 +10,12 @@ import subprocess
 import tempfile
 
 from . import processes
+from .emulator import emulator
 
 RATE = 50_000_000
 # ECR's own API carries layers as base64 in JSON.
 WIRE = {"ecr": 4 / 3, "oci": 1}
 TRANSPORTS = tuple(WIRE)
-
-
-@contextlib.contextmanager
-def emulator(binary, folder, environment, rate):
-    """An emulator in a process of its own, behind a line of `rate`; gives the variables that lead to it."""
-    command = [binary, "emulator", "--state", folder / "registry", "--fault", f"slow,rate={rate}"]
-    variables = {}
-    with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(
-            list(map(str, command)),
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-            preexec_fn=processes.die_with_parent,
-        )
-    try:
-        for line in process.stdout:
-            if variable := re.fullmatch(r"export (\w+)=(.*)\n", line):
-                variables[variable[1]] = variable[2].strip("'\"")
-                if variable[1] == "CONSIGN_REGISTRY_ENDPOINT":
-                    break
-        else:
-            raise processes.Failure(f"the emulator does not start:\n{(folder / 'log').read_text()}")
-        yield variables
-    finally:
-        process.terminate()
-        process.wait(processes.STOP_SECONDS)
-        process.stdout.close()
 
 
 def measure(binary, tree, storage, tools, transport, rate=RATE):
@@ -57,7 +27,7 @@ def measure(binary, tree, storage, tools, transport, rate=RATE):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="consign-bench-", dir=storage))
     try:
         environment = processes.clean_environment(folder / "state", tools)
-        with emulator(binary, folder, environment, rate) as variables:
+        with emulator(binary, folder, environment, f"slow,rate={rate}") as variables:
             command = [binary, "build", tree, "--tag", "app:1", "--create-repository", "--push", "--quiet"]
             command += ["--compression", "zstd", "--transport", transport]
             usage = processes.run([command], environment | variables)

@@ -9,6 +9,7 @@ mod any;
 pub mod distribution;
 pub mod ecr;
 pub mod error;
+mod feed;
 pub mod remote;
 pub mod source;
 

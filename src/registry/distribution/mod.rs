@@ -21,7 +21,6 @@
 mod access;
 mod address;
 mod failure;
-mod feed;
 mod identity;
 mod upload;
 mod wire;

@@ -14,9 +14,9 @@
 
 use super::address::{follow, with_digest};
 use super::failure::{Said, Trouble, judged, no_answer};
-use super::feed::Feed;
 use super::wire::Wire;
 use crate::base::{BlobDigest, RepositoryName};
+use crate::registry::feed::Feed;
 use crate::registry::{Made, OnProgress, Progress, RegistryError, Source, Uploaded};
 use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RANGE};

@@ -10,10 +10,8 @@ use super::Ecr;
 use super::failure::{code, explain, is_ambiguous};
 use super::part::{Part, PartWriter, Upload, WithBody};
 use crate::base::{BlobDigest, RepositoryName};
-use crate::registry::source::start;
-use crate::registry::{
-    Made, OnProgress, Progress, Registry as _, RegistryError, Source, SourceError, Uploaded,
-};
+use crate::registry::feed::Feed;
+use crate::registry::{Made, OnProgress, Progress, Registry as _, RegistryError, Source, Uploaded};
 use aws_sdk_ecr::operation::complete_layer_upload::CompleteLayerUploadError;
 use aws_sdk_ecr::operation::upload_layer_part::UploadLayerPartError;
 use aws_sdk_ecr::primitives::Blob;
@@ -25,7 +23,6 @@ use bytes::Bytes;
 use futures::TryFutureExt as _;
 use std::sync::Arc;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 /// Up to here a layer is held back until its digest is known, so that one that the registry has is not sent.
 /// It is the smallest part that ECR takes before the last one, so no part is ever too small because of it.
@@ -71,16 +68,8 @@ impl Ecr {
         source: &Arc<dyn Source>,
         progress: &OnProgress,
     ) -> Result<Uploaded, Broken> {
-        let (mut chunks, maker) = start(Arc::clone(source));
-        let (mut held, mut size) = (Vec::new(), 0);
-        while size <= HELD_BACK
-            && let Some(chunk) = chunks.recv().await
-        {
-            size += chunk.len();
-            held.push(chunk);
-        }
-        let mut layer = Layer { source: Arc::clone(source), held, chunks, maker: Maker::Running(maker) };
-        if size <= HELD_BACK {
+        let mut layer = Feed::start(source);
+        if layer.hold(HELD_BACK).await? {
             let made = layer.made().await?;
             // A source whose digest was known beforehand is only here because the registry lacks it.
             if source.digest().is_none()
@@ -112,7 +101,7 @@ impl Ecr {
     /// broken is never completed.
     async fn fill(
         &self,
-        layer: &mut Layer,
+        layer: &mut Feed,
         upload: &Upload,
         parts: mpsc::Sender<Part>,
     ) -> Result<Made, RegistryError> {
@@ -291,54 +280,6 @@ enum Stored {
     /// No answer came.
     Unknown(RegistryError),
     Failed(RegistryError),
-}
-
-/// The chunks of a layer: those that were held back, then those that are still being made.
-struct Layer {
-    source: Arc<dyn Source>,
-    held: Vec<Bytes>,
-    chunks: mpsc::Receiver<Bytes>,
-    maker: Maker,
-}
-
-enum Maker {
-    Running(JoinHandle<Result<Made, SourceError>>),
-    Done(Made),
-}
-
-impl Layer {
-    async fn next(&mut self) -> Option<Bytes> {
-        if !self.held.is_empty() {
-            // Few chunks are held back, so taking them from the front costs nothing.
-            return Some(self.held.remove(0));
-        }
-        self.chunks.recv().await
-    }
-
-    /// What was made, once all chunks were taken.
-    async fn made(&mut self) -> Result<Made, RegistryError> {
-        let maker = match &mut self.maker {
-            Maker::Done(made) => return Ok(*made),
-            Maker::Running(maker) => maker,
-        };
-        let made = match maker.await {
-            Ok(Ok(made)) => made,
-            Ok(Err(SourceError::Failed(error))) => return Err(RegistryError::Source(error)),
-            Ok(Err(SourceError::Cancelled)) => unreachable!("invariant: the receiver is still here"),
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        };
-        if let Some(expected) = self.source.digest()
-            && expected != made.digest
-        {
-            return Err(RegistryError::Corrupt {
-                what: self.source.name().to_owned(),
-                expected: expected.to_string(),
-                found: made.digest.to_string(),
-            });
-        }
-        self.maker = Maker::Done(made);
-        Ok(made)
-    }
 }
 
 /// Keeps the SDK from sending a part again when it is not known whether the part was stored.

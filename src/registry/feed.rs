@@ -1,7 +1,7 @@
 //! The bytes of a source on their way into requests: read once from the front, begun anew where an upload broke.
 
-use crate::registry::source::start;
-use crate::registry::{Made, RegistryError, Source, SourceError};
+use super::source::start;
+use super::{Made, RegistryError, Source, SourceError};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
