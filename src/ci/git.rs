@@ -186,6 +186,7 @@ mod tests {
         assert!(output.status.success(), "git {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with what may be none")]
     fn branch(name: &str) -> Option<GitRef> {
         Some(GitRef::Branch(name.into()))
     }

@@ -10,10 +10,12 @@ fn with<'a>(base: &[(&'a str, &'a str)], more: &[(&'a str, &'a str)]) -> Job {
     detect(&[base, more].concat())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what may be none")]
 fn branch(name: &str) -> Option<GitRef> {
     Some(GitRef::Branch(name.into()))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what may be none")]
 fn tag(name: &str) -> Option<GitRef> {
     Some(GitRef::Tag(name.into()))
 }
