@@ -1,9 +1,16 @@
-//! What a CI is: which one runs us, and the files in which it takes a step's results.
+//! What a CI is: which one runs us and on what, the tags and labels that follow, and the files in which it takes a step's results.
 //!
 //! Outputs are made of [`Published`](crate::publish::Published) alone.
 
 pub mod files;
+pub mod git;
+pub mod job;
+pub mod labels;
 pub mod outputs;
+pub mod tags;
 
 pub use files::{OutputError, OutputFile};
+pub use git::{Checkout, GitError};
+pub use job::{Ci, Event, Facts, GitRef, Job};
 pub use outputs::Outputs;
+pub use tags::{TagError, TagRules};

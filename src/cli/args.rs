@@ -3,6 +3,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
 
+use super::tags::{LabelOptions, TagOptions};
 use crate::emulator::Quirk;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -111,7 +112,11 @@ pub(super) struct Build {
     pub(super) outputs: Vec<String>,
 
     #[command(flatten)]
+    pub(super) tag_rules: TagOptions,
+    #[command(flatten)]
     pub(super) image: ImageOptions,
+    #[command(flatten)]
+    pub(super) ci: LabelOptions,
     #[command(flatten)]
     pub(super) layers: LayerOptions,
     #[command(flatten)]
@@ -132,6 +137,10 @@ Examples:
 
   To a registry that is not ECR, with the credentials of `docker login`:
     consign build dist -t ghcr.io/shop/api:1.4 --push
+
+  Tags and labels from the Git tag v1.4.2, in any CI: 1.4.2, 1.4 and latest:
+    consign build dist -t shop/api --tag-rule 'type=semver,pattern={{version}}' \
+      --tag-rule 'type=semver,pattern={{major}}.{{minor}}' --ci-labels --push
 
   An archive for `docker load`:
     consign build dist -t shop/api:dev -o type=docker,dest=image.tar";
@@ -318,6 +327,8 @@ pub(super) struct Push {
     /// Where it goes
     #[arg(required = true, value_name = "REF")]
     pub(super) references: Vec<String>,
+    #[command(flatten)]
+    pub(super) tag_rules: TagOptions,
     #[command(flatten)]
     pub(super) registry: RegistryOptions,
     #[command(flatten)]

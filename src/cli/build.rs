@@ -7,6 +7,7 @@ use super::explain::{self, Explained};
 use super::plan::{encoding, plan};
 use super::results::ResultFiles;
 use super::settings::list;
+use super::tags::Derived;
 use super::targets::{Registries, ensure_repository, manifest_id, references};
 use crate::auth::Session;
 use crate::base::clock::{Clock as _, SystemClock};
@@ -24,7 +25,9 @@ use std::sync::Arc;
 pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> {
     split_lists(&mut args, context);
     // Everything that can be wrong without looking at the context or the network is found first.
-    let tags = references("--tag", &args.tags)?;
+    let derived = Derived::new(references("--tag", &args.tags)?, &args.tag_rules, Some(&args.ci), context)?;
+    derived.tell(context);
+    let tags = derived.names.clone();
     let registries = Registries::new(&args.registry, &args.aws)?;
     if args.push && tags.is_empty() {
         return Err(CliError::input("--push needs to know where to: there is no --tag")
@@ -35,7 +38,8 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     let cache_from = references("--cache-from", &args.layers.cache_from)?;
     let results = ResultFiles::check(&args.results, &context.environment)?;
     let outputs: Vec<_> = args.outputs.iter().map(|text| parse_output(text)).collect::<Result<_, _>>()?;
-    let (plan, file) = plan(&args)?;
+    let (mut plan, file) = plan(&args)?;
+    derived.label(&mut plan.config, &args.ci);
     let settings = BuildSettings {
         context: args.context.clone(),
         platform: platform(&plan)?,

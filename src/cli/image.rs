@@ -5,6 +5,7 @@ use super::args::{Existing, Push};
 use super::build::blocking;
 use super::error::{CliError, Fail, auth};
 use super::results::ResultFiles;
+use super::tags::Derived;
 use super::targets::{Registries, ensure_repository, manifest_id, references};
 use crate::base::{BlobDigest, Event, ManifestDigest, MediaType, Reference, human};
 use crate::image::{Descriptor, ImageConfig, Index, Layout, Manifest, Report, validate as recompute};
@@ -19,7 +20,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
-    let names = references("REF", &args.references)?;
+    let derived = Derived::new(references("REF", &args.references)?, &args.tag_rules, None, context)?;
+    derived.tell(context);
+    let names = derived.names;
     let registries = Registries::new(&args.registry, &args.aws)?;
     let targets = registries.targets(&names)?;
     let results = ResultFiles::check(&args.results, &context.environment)?;

@@ -12,6 +12,7 @@ mod printer;
 mod report;
 mod results;
 mod settings;
+mod tags;
 mod targets;
 
 use crate::base::failure::causes;

@@ -4,6 +4,8 @@ use super::Context;
 use super::args::Command;
 use super::error::Fail;
 use super::plan::plan;
+use super::tags::Derived;
+use super::targets::references;
 use crate::base::Env;
 use crate::spec::{ImageSettings, Plan};
 use clap::parser::ValueSource;
@@ -56,6 +58,9 @@ pub(super) fn show(command: &Command, context: &Context) -> Result<(), Fail> {
             from_file(&mut rows, &plan, &file);
         }
     }
+    for (name, value, source) in derived(command, context)?.rows() {
+        rows.push(Row { name: name.to_owned(), values: vec![value], source });
+    }
     for (option, variables) in
         [("--region", ["AWS_REGION", "AWS_DEFAULT_REGION"]), ("--role-to-assume", ["AWS_ROLE_ARN"; 2])]
     {
@@ -75,6 +80,19 @@ pub(super) fn show(command: &Command, context: &Context) -> Result<(), Fail> {
     let json = rows.iter().map(|row| json!({ "name": row.name, "value": row.values, "source": row.source }));
     context.printer.result(&text, &json.collect())?;
     Ok(())
+}
+
+/// What rules and the CI make of the options.
+fn derived(command: &Command, context: &Context) -> Result<Derived, Fail> {
+    let (names, rules, labels) = match command {
+        Command::Build(args) => {
+            let tags = list(context, "tags", args.tags.clone());
+            (references("--tag", &tags)?, &args.tag_rules, Some(&args.ci))
+        }
+        Command::Push(args) => (references("REF", &args.references)?, &args.tag_rules, None),
+        _ => return Ok(Derived::default()),
+    };
+    Derived::new(names, rules, labels, context)
 }
 
 /// What the options say, with their variables and defaults.

@@ -18,3 +18,4 @@ mod plain_registry;
 mod push;
 mod speed;
 mod support;
+mod tags;
