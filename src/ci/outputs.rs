@@ -119,7 +119,15 @@ impl Outputs<'_> {
             for tag in &published.tags {
                 let _ = writeln!(text, "| tag | `{tag}` |");
             }
-            let _ = writeln!(text, "\n| layer | size | sent | time |\n|---|---:|---:|---:|");
+            if published.config_digest.is_none() && !published.platforms.is_empty() {
+                let _ = writeln!(text, "\n| platform | digest |\n|---|---|");
+                for image in &published.platforms {
+                    let _ = writeln!(text, "| {} | `{}` |", image.platform, image.digest);
+                }
+            }
+            if !published.layers.is_empty() {
+                let _ = writeln!(text, "\n| layer | size | sent | time |\n|---|---:|---:|---:|");
+            }
             for layer in &published.layers {
                 let sent = if layer.sent == 0 { "reused".to_owned() } else { human::size(layer.sent) };
                 let time = human::duration(std::time::Duration::from_millis(layer.milliseconds));
