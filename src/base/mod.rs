@@ -14,6 +14,7 @@ pub mod human;
 pub mod media_type;
 pub mod platform;
 pub mod reference;
+pub mod relative;
 pub mod secret;
 pub mod suggest;
 
@@ -26,4 +27,5 @@ pub use failure::{Failure, Kind};
 pub use media_type::MediaType;
 pub use platform::Platform;
 pub use reference::{Reference, RegistryHost, RepositoryName, Tag};
+pub use relative::RelativeReference;
 pub use secret::Secret;

@@ -36,32 +36,43 @@ impl Platform {
         };
         Self { architecture: architecture.into(), os: "linux".into(), variant: None, os_version: None }
     }
+
+    /// Whether it names a platform in earnest: os and architecture are there, are not the `unknown` of attestations,
+    /// and nothing in it is more than a word. Configs and indexes that others wrote can hold anything.
+    pub fn is_named(&self) -> bool {
+        let words = [&self.os, &self.architecture].into_iter().chain(&self.variant).chain(&self.os_version);
+        words.into_iter().all(|word| is_word(word)) && self.os != "unknown" && self.architecture != "unknown"
+    }
+}
+
+fn is_word(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
 impl FromStr for Platform {
     type Err = ParsePlatformError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let legal = |part: &&str| {
-            !part.is_empty()
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
-        };
         let parts: Vec<&str> = text.split('/').collect();
         match parts.as_slice() {
-            [os, architecture, variant @ ..] if variant.len() <= 1 && parts.iter().all(legal) => Ok(Self {
-                // The names that people use for what Go calls otherwise.
-                architecture: match *architecture {
-                    "x86_64" | "x86-64" => "amd64".into(),
-                    "aarch64" => "arm64".into(),
-                    other => other.into(),
-                },
-                os: (*os).into(),
-                // arm64's only variant is v8, and it is left out by convention.
-                variant: variant
-                    .first()
-                    .filter(|v| !(**v == "v8" && parts[1].contains("64")))
-                    .map(|v| (*v).into()),
-                os_version: None,
-            }),
+            [os, architecture, variant @ ..]
+                if variant.len() <= 1 && parts.iter().all(|part| is_word(part)) =>
+            {
+                Ok(Self {
+                    // The names that people use for what Go calls otherwise.
+                    architecture: match *architecture {
+                        "x86_64" | "x86-64" => "amd64".into(),
+                        "aarch64" => "arm64".into(),
+                        other => other.into(),
+                    },
+                    os: (*os).into(),
+                    // arm64's only variant is v8, and it is left out by convention.
+                    variant: variant
+                        .first()
+                        .filter(|v| !(**v == "v8" && parts[1].contains("64")))
+                        .map(|v| (*v).into()),
+                    os_version: None,
+                })
+            }
             _ => Err(ParsePlatformError(text.into())),
         }
     }
@@ -90,6 +101,26 @@ mod tests {
         }
         for bad in ["", "linux", "linux/", "linux/arm/v7/x", "linux amd64"] {
             assert!(bad.parse::<Platform>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_others_wrote_can_be_no_platform() {
+        let named = |os: &str, architecture: &str, variant: Option<&str>| {
+            let variant = variant.map(str::to_owned);
+            Platform { architecture: architecture.into(), os: os.into(), variant, os_version: None }
+                .is_named()
+        };
+        assert!(named("linux", "arm", Some("v7")));
+        for (os, architecture, variant) in [
+            ("", "amd64", None),
+            ("linux", "", None),
+            ("unknown", "unknown", None),
+            ("linux", "amd64", Some("")),
+            ("linux\ndigest=x", "amd64", None),
+            ("linux", "amd64|", None),
+        ] {
+            assert!(!named(os, architecture, variant), "{os} {architecture} {variant:?}");
         }
     }
 }

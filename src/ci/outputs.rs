@@ -119,7 +119,15 @@ impl Outputs<'_> {
             for tag in &published.tags {
                 let _ = writeln!(text, "| tag | `{tag}` |");
             }
-            let _ = writeln!(text, "\n| layer | size | sent | time |\n|---|---:|---:|---:|");
+            if published.config_digest.is_none() && !published.platforms.is_empty() {
+                let _ = writeln!(text, "\n| platform | digest |\n|---|---|");
+                for image in &published.platforms {
+                    let _ = writeln!(text, "| {} | `{}` |", image.platform, image.digest);
+                }
+            }
+            if !published.layers.is_empty() {
+                let _ = writeln!(text, "\n| layer | size | sent | time |\n|---|---:|---:|---:|");
+            }
             for layer in &published.layers {
                 let sent = if layer.sent == 0 { "reused".to_owned() } else { human::size(layer.sent) };
                 let time = human::duration(std::time::Duration::from_millis(layer.milliseconds));
@@ -145,15 +153,18 @@ fn delimiter(value: &str) -> String {
 mod tests {
     use super::*;
     use crate::base::{BlobDigest, ManifestDigest, MediaType};
+    use crate::publish::PlatformImage;
 
     fn published() -> Published {
+        let digest = ManifestDigest::of(b"manifest");
         Published {
             repository: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api".into(),
-            digest: ManifestDigest::of(b"manifest"),
+            digest,
             media_type: MediaType::OCI_MANIFEST,
             size: 8,
             config_digest: Some(BlobDigest::of(b"config")),
             platform: Some("linux/arm64".parse().unwrap()),
+            platforms: vec![PlatformImage { platform: "linux/arm64".parse().unwrap(), digest }],
             tags: vec!["1.4".into(), "latest".into()],
             layers: vec![],
             unchanged: false,

@@ -74,6 +74,10 @@ pub(super) enum Command {
     /// Push an OCI layout or a `docker save` archive
     #[command(after_help = PUSH_EXAMPLES)]
     Push(Push),
+    /// Put more tags on an image that is in a registry: promotion by digest
+    Tag(super::tag::Tag),
+    /// Join images for single platforms into one index
+    Index(super::index::Index),
     /// Show what an image is made of
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Existing),

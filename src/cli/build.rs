@@ -155,7 +155,7 @@ fn platform(plan: &Plan) -> Result<Platform, Fail> {
                 "{} are several platforms, and this version of consign builds for one at a time",
                 list.join(", ")
             ))
-            .hinted("run it once for each platform, under a tag of its own")
+            .hinted("run it once for each platform, under a tag of its own, and join the images with `consign index create`")
             .into())
         }
     }

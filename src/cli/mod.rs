@@ -7,12 +7,14 @@ mod emulator;
 mod error;
 mod explain;
 mod image;
+mod index;
 mod plan;
 mod printer;
 mod report;
 mod results;
 mod settings;
 mod tags;
+mod tag;
 mod targets;
 
 use crate::base::failure::causes;
@@ -106,6 +108,8 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
         match cli.command {
             Command::Build(args) => Box::pin(build::run(args, context)).await,
             Command::Push(args) => image::push(args, context).await,
+            Command::Tag(args) => tag::run(args, context).await,
+            Command::Index(args) => index::run(args, context).await,
             Command::Inspect(args) => image::inspect(args, context).await,
             Command::Validate(args) => image::validate(args, context).await,
             Command::Emulator(args) => return emulator::run(args, context).await,

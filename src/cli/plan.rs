@@ -132,7 +132,8 @@ fn words(option: &str, text: &str) -> Result<Vec<String>, Fail> {
     shlex::split(text).ok_or_else(|| bad_option(option, format!("`{text}` has a quote that is not closed")))
 }
 
-fn pairs(option: &str, texts: &[String]) -> Result<Vec<(String, String)>, Fail> {
+/// `NAME=VALUE` of each text.
+pub(super) fn pairs(option: &str, texts: &[String]) -> Result<Vec<(String, String)>, Fail> {
     let pair = |text: &String| match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(bad_option(option, format!("`{text}` is not NAME=VALUE"))),

@@ -25,16 +25,17 @@ pub(super) fn command(environment: &Env, command: clap::Command) -> clap::Comman
         }
     };
     let names: Vec<_> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    let command = command.mut_args(without_empty);
-    names
-        .into_iter()
-        .fold(command, |command, name| command.mut_subcommand(name, |sub| sub.mut_args(without_empty)))
+    let subcommand = |sub: clap::Command| self::command(environment, sub);
+    names.into_iter().fold(command.mut_args(without_empty), |all, name| all.mut_subcommand(name, subcommand))
 }
 
 /// The values of a repeatable option. A variable holds one a line, as the lists of GitHub's actions do; on the
 /// command line a line break is part of the value.
 pub(super) fn list(context: &Context, id: &str, values: Vec<String>) -> Vec<String> {
-    let matches = context.matches.subcommand().map_or(&context.matches, |(_, matches)| matches);
+    let mut matches = &context.matches;
+    while let Some((_, deeper)) = matches.subcommand() {
+        matches = deeper;
+    }
     if matches.value_source(id) != Some(ValueSource::EnvVariable) {
         return values;
     }

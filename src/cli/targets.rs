@@ -8,7 +8,9 @@ use crate::auth::token::TokenSettings;
 use crate::auth::{EcrPassword, RoleSettings, Session, SessionSettings, docker};
 use crate::base::clock::SystemClock;
 use crate::base::reference::private_host;
-use crate::base::{Backoff, Env, Event, Reference, RegistryHost, RepositoryName, Tag, env};
+use crate::base::{
+    Backoff, Env, Event, Reference, RegistryHost, RelativeReference, RepositoryName, Tag, env,
+};
 use crate::publish::Target;
 use crate::registry::distribution::{Credentials, Purpose, Settings};
 use crate::registry::ecr::{Ecr, NewRepository};
@@ -29,6 +31,15 @@ pub(super) fn manifest_id(reference: &Reference) -> ManifestId {
         (None, Some(tag)) => ManifestId::Tag(tag.clone()),
         (None, None) => ManifestId::Tag(latest()),
     }
+}
+
+/// Parses what was given to `option`: a tag, a digest, or a reference in full, which is meant beside `repository`.
+pub(super) fn beside(option: &str, texts: &[String], repository: &Reference) -> Result<Vec<Reference>, Fail> {
+    let parse = |text: &String| match text.parse::<RelativeReference>() {
+        Ok(found) => Ok(found.beside(repository)),
+        Err(error) => Err(bad_option(option, error)),
+    };
+    texts.iter().map(parse).collect()
 }
 
 fn latest() -> Tag {
@@ -93,6 +104,33 @@ impl Registries {
                 Err(RegistryError::BadHost { host: host.clone() }.into())
             }
             RegistryHost::Other { host } => Ok(Registry::Other { host: host.clone() }),
+        }
+    }
+
+    /// Whether two references mean the same repository. Which account is in use is asked for only if one of them is
+    /// written with an account and the other without.
+    pub(super) async fn is_same_repository(
+        &self,
+        session: Option<&Session>,
+        one: &Reference,
+        other: &Reference,
+    ) -> Result<bool, Fail> {
+        if one.repository != other.repository {
+            return Ok(false);
+        }
+        match (self.meant(one)?, self.meant(other)?, session) {
+            (
+                Registry::Named { account, region, .. },
+                Registry::Named { account: its, region: there, .. },
+                _,
+            ) => Ok(account == its && region == there),
+            (Registry::Own, Registry::Named { account, region, .. }, Some(session))
+            | (Registry::Named { account, region, .. }, Registry::Own, Some(session))
+                if self.own_host.is_none() =>
+            {
+                Ok(region == session.region() && account == session.account().await.map_err(auth)?)
+            }
+            (one, other, _) => Ok(one == other),
         }
     }
 

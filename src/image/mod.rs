@@ -8,6 +8,7 @@ mod archive;
 pub mod blob;
 pub mod config;
 mod contents;
+pub mod join;
 pub mod layout;
 pub mod manifest;
 pub mod open;
@@ -15,6 +16,7 @@ pub mod validate;
 
 pub use blob::{BlobReader, BlobSource, Blobs, MemoryBlob, Verified};
 pub use config::{Config, History, ImageConfig, RootFs};
+pub use join::{AnnotationKey, JoinError, Part, is_companion, join, platform_of};
 pub use layout::{BlobWriter, Form, LayoutWriter, Root, WriteLayoutError};
 pub use manifest::{Descriptor, Document, Index, Manifest};
 pub use open::{Image, Layout, LayoutBlob, OpenError};

@@ -74,5 +74,5 @@ pub async fn publish_finished<R: Registry>(
         bytes: image.manifest.bytes().to_vec(),
         media_type: image.manifest.media_type().clone(),
     };
-    tag(registry, target, config, &stored, &previous, reporter).await
+    Ok(tag(registry, target, config.with(stored), &previous, reporter).await?)
 }

@@ -1,17 +1,24 @@
 //! From an image to a registry that holds it: what is missing → upload → config → manifest → tags.
 //!
 //! Each step gives a value that only it can make, and the next step takes it: [`LayersPresent`] →
-//! [`ConfigPresent`] → [`Published`]. Outputs are made from [`Published`] alone, so nothing can be told of an
-//! image that the registry does not hold.
+//! [`ConfigPresent`] → [`Published`], and for an index [`ChildrenPresent`] → [`Published`]. Outputs are made from
+//! [`Published`] alone, so nothing can be told of an image that the registry does not hold.
 
+mod config;
 mod disk;
+mod error;
 mod image;
+mod index;
 mod layers;
 mod previous;
+mod retag;
 
+pub use error::PublishError;
 pub use image::{Finished, publish_finished};
+pub use index::{ChildrenPresent, publish_index};
 pub use layers::{Because, LayerReport, LayersPresent};
 pub use previous::Previous;
+pub use retag::retag;
 
 use crate::base::{BlobDigest, Event, ManifestDigest, MediaType, Platform, Reporter, RepositoryName, Tag};
 use crate::build::Recipe;
@@ -29,6 +36,22 @@ pub struct Target {
     pub tags: Vec<Tag>,
 }
 
+/// An image or index of a repository, as somebody has named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// For messages.
+    pub name: String,
+    /// Which one it is.
+    pub id: ManifestId,
+}
+
+impl Source {
+    fn missing<R: Registry>(&self, registry: &R, repository: &RepositoryName) -> PublishError {
+        let repository = format!("{}/{repository}", registry.host());
+        PublishError::Missing { names: vec![self.name.clone()], repository }
+    }
+}
+
 /// An image that the registry has confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -43,14 +66,25 @@ pub struct Published {
     pub size: u64,
     /// Of the config; none for an index.
     pub config_digest: Option<BlobDigest>,
-    /// The platform of an image; none for an index.
+    /// The platform of an image; none for an index, and for an image whose config was not read.
     pub platform: Option<Platform>,
+    /// The image for each platform that is known: the one of an image, all of an index.
+    pub platforms: Vec<PlatformImage>,
     /// The tags, without the repository.
     pub tags: Vec<String>,
     /// The layers, the lowest first.
     pub layers: Vec<LayerReport>,
     /// Whether the registry held all of it before.
     pub unchanged: bool,
+}
+
+/// The image for one platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlatformImage {
+    /// For which platform.
+    pub platform: Platform,
+    /// Of its manifest.
+    pub digest: ManifestDigest,
 }
 
 impl Published {
@@ -71,6 +105,30 @@ pub struct ConfigPresent {
     layers: Vec<LayerReport>,
     config: BlobDigest,
     platform: Platform,
+}
+
+impl ConfigPresent {
+    /// With the manifest that refers to it and to the layers.
+    fn with(self, manifest: StoredManifest) -> ManifestPresent {
+        let digest = manifest.digest();
+        ManifestPresent {
+            manifest,
+            config: Some(self.config),
+            platforms: vec![PlatformImage { platform: self.platform.clone(), digest }],
+            platform: Some(self.platform),
+            layers: self.layers,
+        }
+    }
+}
+
+/// A manifest or index, with all that it refers to in the registry; and what is told of it.
+#[derive(Debug)]
+struct ManifestPresent {
+    manifest: StoredManifest,
+    config: Option<BlobDigest>,
+    platform: Option<Platform>,
+    platforms: Vec<PlatformImage>,
+    layers: Vec<LayerReport>,
 }
 
 /// Where layers that need not be sent are looked for.
@@ -104,7 +162,7 @@ pub async fn publish<R: Registry>(
     let config = config_present(registry, target, layers, &recipe.platform, &config, there).await?;
     let manifest =
         StoredManifest { bytes: manifest.bytes().to_vec(), media_type: manifest.media_type().clone() };
-    tag(registry, target, config, &manifest, &previous, reporter).await
+    Ok(tag(registry, target, config.with(manifest), &previous, reporter).await?)
 }
 
 /// Sends the config unless it is `there`. Before its layers are, it can't be referred to.
@@ -128,27 +186,58 @@ async fn config_present<R: Registry, T>(
     Ok(ConfigPresent { layers: layers.into_reports(), config: digest, platform: platform.clone() })
 }
 
-/// Stores the manifest under each tag, or under its digest if there is none.
+/// A tag could not be set, after these had been.
+#[derive(Debug)]
+struct Interrupted {
+    done: Vec<String>,
+    error: RegistryError,
+}
+
+impl From<Interrupted> for RegistryError {
+    fn from(Interrupted { error, .. }: Interrupted) -> Self {
+        error
+    }
+}
+
+impl From<Interrupted> for PublishError {
+    fn from(Interrupted { done, error }: Interrupted) -> Self {
+        if done.is_empty() { error.into() } else { Self::Partly { done, error: Box::new(error) } }
+    }
+}
+
+/// Stores the manifest under each tag, or under its digest if there is none. Tags that belong to another image go
+/// first: they alone can be refused for being immutable, and then no tag has been set.
 async fn tag<R: Registry>(
     registry: &R,
     target: &Target,
-    config: ConfigPresent,
-    manifest: &StoredManifest,
+    present: ManifestPresent,
     previous: &Previous,
     reporter: &Arc<dyn Reporter>,
-) -> Result<Published, RegistryError> {
+) -> Result<Published, Interrupted> {
+    let ManifestPresent { manifest, config, platform, platforms, layers } = present;
     let digest = manifest.digest();
     let repository = format!("{}/{}", registry.host(), target.repository);
     let mut unchanged = true;
-    let tags: Vec<Option<&Tag>> =
+    let mut done = Vec::new();
+    let mut tags: Vec<Option<&Tag>> =
         if target.tags.is_empty() { vec![None] } else { target.tags.iter().map(Some).collect() };
+    tags.sort_by_key(|tag| {
+        let now = tag.and_then(|tag| previous.digest_of(tag));
+        now.is_none_or(|now| now == digest)
+    });
     for tag in tags {
         let put = match tag {
             // The lookup before the push has shown that the tag points here already.
             Some(tag) if previous.digest_of(tag) == Some(digest) => Put::Unchanged,
-            _ => registry.put_manifest(&target.repository, manifest, tag).await?,
+            _ => match registry.put_manifest(&target.repository, &manifest, tag).await {
+                Ok(put) => put,
+                Err(error) => return Err(Interrupted { done, error }),
+            },
         };
         unchanged &= put == Put::Unchanged;
+        if put == Put::Stored {
+            done.extend(tag.map(ToString::to_string));
+        }
         reporter.event(Event::Tagged {
             reference: tag.map_or_else(|| repository.clone(), |tag| format!("{repository}:{tag}")),
             digest,
@@ -158,12 +247,13 @@ async fn tag<R: Registry>(
     Ok(Published {
         repository,
         digest,
-        media_type: manifest.media_type.clone(),
+        media_type: manifest.media_type,
         size: manifest.bytes.len() as u64,
-        config_digest: Some(config.config),
-        platform: Some(config.platform),
+        config_digest: config,
+        platform,
+        platforms,
         tags: target.tags.iter().map(ToString::to_string).collect(),
-        layers: config.layers,
+        layers,
         unchanged,
     })
 }

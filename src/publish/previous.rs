@@ -3,16 +3,12 @@
 //! Manifest and config of an image pair the digest of each layer's tar with the blob that the registry holds. A
 //! layer of ours that has the same tar, and would be compressed the same way, is that blob.
 
-use super::Target;
-use crate::base::{BlobDigest, DiffId, ManifestDigest, MediaType, Reporter, RepositoryName, Tag};
+use super::{Target, config};
+use crate::base::{DiffId, ManifestDigest, MediaType, Reporter, RepositoryName, Tag};
 use crate::image::{Descriptor, ImageConfig, Manifest};
 use crate::registry::{ManifestId, Registry, RegistryError, StoredManifest};
-use futures::TryStreamExt as _;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-/// A config is never larger; one that claims to be is not read.
-const CONFIG_AT_MOST: u64 = 8 * 1024 * 1024;
 
 /// What is known of the images that have our tags now.
 #[derive(Debug, Default)]
@@ -74,19 +70,21 @@ impl Previous {
     /// Looks only at what the target's tags point at, for an image whose digests are all known.
     pub async fn tags_only<R: Registry>(registry: &R, target: &Target) -> Result<Self, RegistryError> {
         let ids: Vec<_> = target.tags.iter().cloned().map(ManifestId::Tag).collect();
-        let mut previous = Self::default();
-        if !ids.is_empty() {
-            match registry.manifests(&target.repository, &ids).await {
-                Ok(manifests) => {
-                    let tagged = target.tags.iter().zip(manifests);
-                    let digests = tagged.filter_map(|(tag, found)| Some((tag.clone(), found?.digest())));
-                    previous.tags.extend(digests);
-                }
-                Err(RegistryError::Denied { .. }) => {}
-                Err(error) => return Err(error),
-            }
+        if ids.is_empty() {
+            return Ok(Self::default());
         }
-        Ok(previous)
+        match registry.manifests(&target.repository, &ids).await {
+            Ok(manifests) => Ok(Self::of_tags(&target.tags, manifests)),
+            Err(RegistryError::Denied { .. }) => Ok(Self::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// That `tags` point at these, in their order.
+    pub(super) fn of_tags(tags: &[Tag], manifests: Vec<Option<StoredManifest>>) -> Self {
+        let tagged = tags.iter().zip(manifests);
+        let digests = tagged.filter_map(|(tag, found)| Some((tag.clone(), found?.digest())));
+        Self { tags: digests.collect(), ..Self::default() }
     }
 
     /// Reads the configs of the images that were found, and so pairs their tars and blobs. What can't be read is no
@@ -94,7 +92,7 @@ impl Previous {
     pub async fn learn<R: Registry>(&mut self, registry: &R, repository: &RepositoryName) {
         let unread = std::mem::take(&mut self.unread);
         let configs = unread.iter().map(|stored| async move {
-            let read = config(registry, repository, stored).await;
+            let read = manifest_and_config(registry, repository, stored).await;
             read.unwrap_or_else(|error| {
                 tracing::debug!("the layers of {} can't be reused: {error}", stored.digest());
                 None
@@ -139,33 +137,24 @@ impl Previous {
     }
 }
 
-/// The manifest and config of an image; none if it is something else, or not what its digests say.
-async fn config<R: Registry>(
+/// The manifest and config of an image; none if it is something else.
+async fn manifest_and_config<R: Registry>(
     registry: &R,
     repository: &RepositoryName,
     stored: &StoredManifest,
 ) -> Result<Option<(Manifest, ImageConfig)>, RegistryError> {
     let Ok(manifest) = serde_json::from_slice::<Manifest>(&stored.bytes) else { return Ok(None) };
-    if manifest.config.media_type != MediaType::OCI_CONFIG || manifest.config.size > CONFIG_AT_MOST {
+    if manifest.config.media_type != MediaType::OCI_CONFIG || manifest.config.size > config::AT_MOST {
         return Ok(None);
     }
-    let mut bytes = Vec::new();
-    let mut stream = registry.download(repository, &manifest.config.digest).await?;
-    while let Some(chunk) = stream.try_next().await? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() as u64 > manifest.config.size {
-            return Ok(None);
-        }
-    }
-    if BlobDigest::of(&bytes) != manifest.config.digest {
-        return Ok(None);
-    }
+    let bytes = config::read(registry, repository, &manifest.config).await?;
     Ok(serde_json::from_slice(&bytes).ok().map(|config| (manifest, config)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::BlobDigest;
     use crate::image::{History, RootFs};
 
     #[test]

@@ -267,7 +267,7 @@ const NEEDED: [&str; 9] = [
 ];
 
 /// An emulator whose role `ci` may do `actions`.
-fn with_permissions(actions: &[&str]) -> Context {
+pub(crate) fn with_permissions(actions: &[&str]) -> Context {
     let folder = tempfile::tempdir().unwrap();
     let iam = serde_json::json!({ "accounts": { "${emulator:account}": { "roles": [{
         "name": "ci",

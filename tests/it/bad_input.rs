@@ -248,7 +248,7 @@ fn consign_yaml() {
     ----- stdout -----
     ----- stderr -----
     error: linux/amd64, linux/arm64 are several platforms, and this version of consign builds for one at a time
-    hint: run it once for each platform, under a tag of its own
+    hint: run it once for each platform, under a tag of its own, and join the images with `consign index create`
     ");
 }
 

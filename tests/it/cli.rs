@@ -5,8 +5,9 @@ use crate::support::Context;
 #[test]
 fn help_has_examples() {
     let t = Context::new();
-    for command in ["build", "push", "inspect", "validate", "emulator", "completions"] {
-        let help = t.consign([command, "--help"]).succeeds();
+    for command in ["build", "push", "tag", "index create", "inspect", "validate", "emulator", "completions"]
+    {
+        let help = t.consign(command.split(' ').chain(["--help"])).succeeds();
         assert!(help.contains("Usage: consign"), "{help}");
         assert!(help.contains("Examples:") || command == "completions", "{help}");
     }
@@ -14,9 +15,15 @@ fn help_has_examples() {
 }
 
 #[test]
-fn every_option_of_build_has_a_variable() {
+fn every_option_has_a_variable() {
+    for command in ["build", "tag", "index create"] {
+        options_have_variables(command);
+    }
+}
+
+fn options_have_variables(command: &str) {
     let t = Context::new();
-    let help = t.consign(["build", "--help"]).succeeds();
+    let help = t.consign(command.split(' ').chain(["--help"])).succeeds();
     let exempt = ["--help", "--version", "--verbose..."];
     let mut option = String::new();
     let mut without: Vec<String> = Vec::new();

@@ -85,6 +85,28 @@ impl PlainRegistry {
         self.contents.lock().unwrap().uploads.len()
     }
 
+    /// Puts a blob there, and gives its digest.
+    pub(crate) fn store_blob(&self, bytes: &[u8]) -> String {
+        let digest = BlobDigest::of(bytes).to_string();
+        self.contents.lock().unwrap().blobs.insert(digest.clone(), bytes.to_vec());
+        digest
+    }
+
+    /// Puts a manifest of this type there, under a tag and its digest; gives the digest.
+    pub(crate) fn store_manifest(&self, tag: &str, kind: &str, bytes: &[u8]) -> String {
+        let digest = ManifestDigest::of(bytes).to_string();
+        for name in [tag, &digest] {
+            let manifest = (kind.to_owned(), bytes.to_vec());
+            self.contents.lock().unwrap().manifests.insert(name.to_owned(), manifest);
+        }
+        digest
+    }
+
+    /// Drops a manifest.
+    pub(crate) fn forget_manifest(&self, name: &str) {
+        self.contents.lock().unwrap().manifests.remove(name);
+    }
+
     /// The manifest's bytes under a tag.
     pub(crate) fn manifest(&self, tag: &str) -> Vec<u8> {
         self.contents.lock().unwrap().manifests[tag].1.clone()
