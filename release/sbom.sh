@@ -14,7 +14,7 @@ name=$(name_of "$target")
 
 # The tool writes beside Cargo.toml and nowhere else.
 trap 'rm -f "$name.cdx.json"' EXIT
-cargo cyclonedx --quiet --format json --spec-version 1.5 --describe crate --target "$target" \
+cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$target" \
   --no-build-deps --override-filename "$name.cdx" >&2
 mkdir -p "$folder"
 mv "$name.cdx.json" "$folder/$name.cdx.json"
