@@ -181,5 +181,10 @@ fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Fail> {
         .user_agent(concat!("consign/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(10))
         .build()
-        .map_err(|error| CliError::internal(format!("starting the HTTP client: {error}")).into())
+        .map_err(|error| {
+            // What can be wrong here is the machine: small images come without certificates.
+            CliError::input(format!("no HTTPS client can be made: {}", causes(&error)))
+                .hinted("install certificates (the package ca-certificates), or name a file of them in SSL_CERT_FILE")
+                .into()
+        })
 }

@@ -17,7 +17,7 @@ use super::resolve::{Resolved, resolve};
 use super::{Content, Entry, File, Metadata, Node, Root, Stamp, Tree, TreePath, Xattrs};
 use crate::spec::ignore::{Matched, Patterns};
 use crate::spec::{Modes, Owner};
-use rustix::fs::{AtFlags, FileType, OFlags, Stat};
+use rustix::fs::{AtFlags, Dev, FileType, OFlags, Stat};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
@@ -134,8 +134,8 @@ struct Found {
     entries: Vec<(TreePath, Entry)>,
     /// Directories that no pattern selects, but something in them may be.
     unselected: Vec<TreePath>,
-    /// Files that have more than one name: device and inode, and one of the names.
-    linked: Vec<(TreePath, (u64, u64))>,
+    /// Files that have more than one name: one of the names, and device and inode.
+    linked: Vec<(TreePath, (Dev, u64))>,
     warnings: Vec<Warning>,
     seen_any: bool,
     /// The first by path, so that it is the same for every number of threads.
@@ -444,8 +444,8 @@ impl Walk<'_> {
     fn capability(&self, path: &[u8], stat: &Stat) -> Result<Option<Box<Xattrs>>, ReadError> {
         const NAME: &str = "security.capability";
         // Capabilities take effect when the file is executed, and only a file that somebody may execute can be.
-        // That saves a system call for nearly every file.
-        if stat.st_mode & 0o111 == 0 {
+        // That saves a system call for nearly every file. Other systems than Linux have no capabilities.
+        if stat.st_mode & 0o111 == 0 || cfg!(not(target_os = "linux")) {
             return Ok(None);
         }
         // The kernel's largest version of the structure has 24 bytes.
@@ -485,7 +485,7 @@ impl Walk<'_> {
         }
         let mut tree: Tree = entries.into_iter().collect();
         found.linked.sort_unstable();
-        let mut first: HashMap<(u64, u64), TreePath> = HashMap::new();
+        let mut first: HashMap<(Dev, u64), TreePath> = HashMap::new();
         for (path, inode) in found.linked {
             let Some(original) = first.get(&inode) else {
                 first.insert(inode, path);

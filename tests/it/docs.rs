@@ -9,12 +9,18 @@ fn root() -> PathBuf {
 }
 
 fn pages() -> Vec<PathBuf> {
-    let mut pages: Vec<_> = fs_err::read_dir(root().join("docs"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .chain([root().join("README.md")])
-        .collect();
+    let mut pages = vec![root().join("README.md")];
+    let mut folders = vec![root().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
     pages.sort();
     pages
 }
@@ -87,6 +93,16 @@ fn links_lead_somewhere() {
             assert!(target.exists(), "{}: {}", page.display(), &found[1]);
         }
     }
+}
+
+/// What the page about installing downloads is the version that it stands beside.
+#[test]
+fn the_version_to_install_is_this_one() {
+    let text = fs_err::read_to_string(root().join("docs/install.md")).unwrap();
+    let version = regex::Regex::new(r"(?:version=|/v|consign:|# v|tag v)(\d+\.\d+\.\d+)").unwrap();
+    let found: Vec<_> = version.captures_iter(&text).map(|found| found[1].to_owned()).collect();
+    assert!(found.len() >= 5, "{found:?}");
+    assert!(found.iter().all(|version| version == env!("CARGO_PKG_VERSION")), "{found:?}");
 }
 
 /// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
