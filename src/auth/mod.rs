@@ -6,6 +6,7 @@
 
 pub mod claims;
 pub mod credentials;
+pub mod denied;
 pub mod docker;
 pub mod ecr_password;
 pub mod error;
@@ -15,9 +16,10 @@ pub mod token;
 
 pub use claims::Claims;
 pub use credentials::Renewing;
+pub use denied::Refusal;
 pub use docker::Login;
 pub use ecr_password::EcrPassword;
 pub use error::AuthError;
 pub use session::{Session, SessionSettings};
-pub use sts::RoleSettings;
-pub use token::TokenSource;
+pub use sts::{RoleSettings, WebIdentity};
+pub use token::{TokenFacts, TokenSource};
