@@ -109,6 +109,26 @@ pub enum AuthError {
         /// Why; nothing of what stands in the file.
         why: String,
     },
+    /// There is no place for a file with credentials.
+    #[error("there is no place for the registry's password: neither HOME nor DOCKER_CONFIG is set")]
+    NoDockerConfig,
+    /// A file with credentials is not as it should be, so nothing is changed in it.
+    #[error("`{}` was left as it is, since its form is not Docker's: {why}", path.display())]
+    DockerConfigForm {
+        /// The file.
+        path: PathBuf,
+        /// Why; nothing of what stands in the file.
+        why: String,
+    },
+    /// A file with credentials could not be written.
+    #[error("writing the credentials to `{}`", path.display())]
+    DockerConfigWrite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A credential helper did not work.
     #[error("the credential helper for {host} that `{}` names did not work: {why}", path.display())]
     DockerHelper {
@@ -158,7 +178,11 @@ impl AuthError {
 impl Failure for AuthError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoRegion | Self::DockerConfig { .. } => Kind::Input,
+            Self::NoRegion
+            | Self::DockerConfig { .. }
+            | Self::NoDockerConfig
+            | Self::DockerConfigForm { .. }
+            | Self::DockerConfigWrite { .. } => Kind::Input,
             Self::TokenRequest { .. } | Self::StsUnreachable { .. } | Self::EcrUnreachable { .. } => {
                 Kind::Exhausted
             }
@@ -206,12 +230,18 @@ impl Failure for AuthError {
             Self::DockerConfig { .. } => {
                 "log in again with `docker login` or `podman login`, which write the file anew".into()
             }
+            Self::NoDockerConfig => "set DOCKER_CONFIG to a folder, or pass `--registry-auth-file PATH`".into(),
+            Self::DockerConfigForm { .. } => "correct the file, or move it away, and run the same command again".into(),
+            Self::DockerConfigWrite { .. } => {
+                "another place is taken with DOCKER_CONFIG=FOLDER, or with `--registry-auth-file PATH`".into()
+            }
             Self::DockerHelper { host, .. } => format!(
                 "install the helper `docker-credential-…` that the file names, or log in without one: \
                  `docker login {host}`"
             ),
             Self::EcrPasswordRefused { .. } => {
-                "the role needs the permission `ecr:GetAuthorizationToken` on `*`; `--transport ecr` does without"
+                "the role needs the permission `ecr:GetAuthorizationToken` on `*`; a push with `--transport ecr` does \
+                 without"
                     .into()
             }
             Self::EcrUnreachable { .. } => {

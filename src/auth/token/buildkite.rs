@@ -2,8 +2,9 @@
 
 use super::{Ci, TokenSource};
 use crate::auth::error::AuthError;
+use crate::auth::program::on_path;
 use crate::base::{Env, Secret, env};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
@@ -21,7 +22,8 @@ impl Ci for Buildkite {
     fn token(&self, environment: &Env) -> Result<TokenSource, String> {
         let access = env::BUILDKITE_AGENT_ACCESS_TOKEN;
         environment.get(access).ok_or_else(|| format!("{NAME}: {access} is not set"))?;
-        let agent = on_path(environment).ok_or_else(|| format!("{NAME}: `{PROGRAM}` is not on the PATH"))?;
+        let agent =
+            on_path(PROGRAM, environment).ok_or_else(|| format!("{NAME}: `{PROGRAM}` is not on the PATH"))?;
         Ok(TokenSource::Buildkite { agent })
     }
 
@@ -32,13 +34,6 @@ impl Ci for Buildkite {
              sees to both with `mount-buildkite-agent: true`"
         ))
     }
-}
-
-/// The agent's program.
-fn on_path(environment: &Env) -> Option<PathBuf> {
-    let is_program =
-        |path: &PathBuf| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
-    std::env::split_paths(environment.get("PATH")?).map(|folder| folder.join(PROGRAM)).find(is_program)
 }
 
 /// Asks the agent for a token for `audience`. What it prints on stdout is never shown.

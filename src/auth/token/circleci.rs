@@ -1,4 +1,4 @@
-//! CircleCI: two variables, of which the second version's subject also names branch or tag
+//! `CircleCI`: two variables, of which the second version's subject also names branch or tag
 //! (<https://circleci.com/docs/openid-connect-tokens/>).
 
 use super::{Ci, TokenSource};

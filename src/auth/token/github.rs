@@ -27,8 +27,8 @@ impl Ci for GitHubActions {
         Some(match fork(environment) {
             Some(fork) => format!(
                 "this job runs for a pull request from {fork}, and GitHub gives such jobs no OIDC token, whatever \
-                 `permissions: id-token: write` says: there, build without `--push`, and push after the merge. \
-                 (`pull_request_target` would give the fork's code your role.)"
+                 `permissions: id-token: write` says. Build without `--push` there, and push after the merge; \
+                 `pull_request_target` is no way out, as it would give the fork's code your role"
             ),
             None => "give the job these permissions; a workflow that is called needs them from its caller too, and \
                      pull requests from forks never get a token\n    permissions:\n      id-token: write\n      \

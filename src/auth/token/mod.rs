@@ -1,7 +1,7 @@
 //! Where a CI job's OIDC token comes from, one file a CI.
 //!
-//! GitHub Actions and Buildkite make one for an audience each time they are asked; GitLab, Bitbucket and CircleCI put
-//! one into a variable when the job starts; Jenkins and Kubernetes write one to a file.
+//! GitHub Actions and Buildkite make one for an audience each time they are asked; GitLab, Bitbucket and `CircleCI`
+//! put one into a variable when the job starts; Jenkins and Kubernetes write one to a file.
 
 mod bitbucket;
 mod buildkite;
