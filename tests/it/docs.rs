@@ -106,6 +106,25 @@ fn the_version_to_install_is_this_one() {
 }
 
 /// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
+/// The commands of the reference, in its order.
+const COMMANDS: [&str; 15] = [
+    "",
+    "build",
+    "push",
+    "tag",
+    "index create",
+    "inspect",
+    "validate",
+    "login",
+    "logout",
+    "credential-helper",
+    "doctor",
+    "iam push-policy",
+    "iam trust-policy",
+    "emulator",
+    "completions",
+];
+
 #[test]
 fn the_reference_is_what_help_says() {
     let t = Context::new();
@@ -114,9 +133,7 @@ fn the_reference_is_what_help_says() {
          comes before its variable, which comes before the file and the default. A variable that is set to nothing counts as not \
          set. Lists in a variable stand one a line.\n",
     );
-    for command in
-        ["", "build", "push", "tag", "index create", "inspect", "validate", "emulator", "completions"]
-    {
+    for command in COMMANDS {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let help = t.consign(arguments).env("COLUMNS", "100").succeeds();
         let title = format!("consign {command}");
