@@ -7,12 +7,14 @@
 mod auth;
 mod bad_input;
 mod cli;
+mod denied;
 mod determinism;
 mod distribution;
 mod docs;
 mod emulator_cli;
 mod faults;
 mod image;
+mod login;
 mod outputs;
 mod plain_registry;
 mod push;
