@@ -26,13 +26,16 @@ pub(super) fn command(environment: &Env, command: clap::Command) -> clap::Comman
     let command = command.mut_args(without_empty);
     names
         .into_iter()
-        .fold(command, |command, name| command.mut_subcommand(name, |sub| sub.mut_args(without_empty)))
+        .fold(command, |command, name| command.mut_subcommand(name, |sub| self::command(environment, sub)))
 }
 
 /// The values of a repeatable option. A variable holds one a line, as the lists of GitHub's actions do; on the
 /// command line a line break is part of the value.
 pub(super) fn list(context: &Context, id: &str, values: Vec<String>) -> Vec<String> {
-    let matches = context.matches.subcommand().map_or(&context.matches, |(_, matches)| matches);
+    let mut matches = &context.matches;
+    while let Some((_, inner)) = matches.subcommand() {
+        matches = inner;
+    }
     if matches.value_source(id) != Some(ValueSource::EnvVariable) {
         return values;
     }

@@ -5,7 +5,7 @@ use crate::support::Context;
 #[test]
 fn help_has_examples() {
     let t = Context::new();
-    for command in ["build", "push", "inspect", "validate", "emulator", "completions"] {
+    for command in ["build", "push", "inspect", "validate", "doctor", "iam", "emulator", "completions"] {
         let help = t.consign([command, "--help"]).succeeds();
         assert!(help.contains("Usage: consign"), "{help}");
         assert!(help.contains("Examples:") || command == "completions", "{help}");

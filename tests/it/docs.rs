@@ -107,10 +107,16 @@ fn the_reference_is_what_help_says() {
         "login",
         "logout",
         "credential-helper",
+        "doctor",
+        "iam",
+        "iam push-policy",
+        "iam repository-policy",
+        "iam trust-policy",
         "emulator",
         "completions",
     ] {
-        let arguments: Vec<&str> = [command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
+        let arguments: Vec<&str> =
+            command.split(' ').chain(["--help"]).filter(|word| !word.is_empty()).collect();
         let help = t.consign(arguments).env("COLUMNS", "100").succeeds();
         let title = format!("consign {command}");
         let help: String = help.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
