@@ -24,6 +24,6 @@ pub use docker::Login;
 pub use ecr_hosts::{EcrHosts, EcrRegistry};
 pub use ecr_password::{ECR_USER, EcrPassword, IssuedPassword};
 pub use error::AuthError;
-pub use session::{Session, SessionSettings};
+pub use session::{Caller, Session, SessionSettings};
 pub use sts::{RoleSettings, WebIdentity};
 pub use token::{TokenFacts, TokenSource};

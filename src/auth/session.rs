@@ -47,6 +47,15 @@ pub struct Session {
     http: reqwest::Client,
 }
 
+/// Whose credentials are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// 12 digits.
+    pub account: String,
+    /// `arn:aws:sts::123456789012:assumed-role/ci/consign`, or that of a user.
+    pub arn: String,
+}
+
 impl Session {
     /// Decides where region and credentials come from. `AWS_ROLE_ARN` with `AWS_WEB_IDENTITY_TOKEN_FILE` counts
     /// as a role with a token unless static keys are set, which come first in the SDK's order too.
@@ -178,7 +187,7 @@ impl Session {
         }
         let account = match account {
             Some(account) => account,
-            None => self.ask_account().await?,
+            None => self.caller().await?.account,
         };
         if self.allowed_accounts.contains(&account) {
             Ok(Some(account))
@@ -188,8 +197,8 @@ impl Session {
         }
     }
 
-    /// `GetCallerIdentity`, which needs no permission.
-    async fn ask_account(&self) -> Result<String, AuthError> {
+    /// Whose the credentials are, by `GetCallerIdentity`, which needs no permission.
+    pub async fn caller(&self) -> Result<Caller, AuthError> {
         let unreachable = |source: Box<dyn Error + Send + Sync>| AuthError::StsUnreachable {
             role: "(none; asking whose credentials these are)".into(),
             source,
@@ -199,17 +208,17 @@ impl Session {
             .send()
             .await
             .map_err(|error| unreachable(causes(&error).into()))?;
-        answer
-            .account
-            .or_else(|| answer.arn.as_deref().and_then(account_of).map(str::to_owned))
-            .ok_or_else(|| unreachable("the answer of STS has no account in it".into()))
+        let arn = answer.arn.unwrap_or_default();
+        let account = answer.account.or_else(|| account_of(&arn).map(str::to_owned));
+        let account = account.ok_or_else(|| unreachable("the answer of STS has no account in it".into()))?;
+        Ok(Caller { account, arn })
     }
 
     /// The account that the credentials belong to, asked for if need be.
     pub async fn account(&self) -> Result<String, Arc<AuthError>> {
         match self.authenticate().await? {
             Some(account) => Ok(account),
-            None => Ok(self.ask_account().await?),
+            None => Ok(self.caller().await?.account),
         }
     }
 

@@ -84,6 +84,10 @@ pub(super) enum Command {
     /// Recompute every digest and size of an image
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(Existing),
+    /// Tell whether a push would work, and what is missing, before anything is built
+    Doctor(super::doctor::Doctor),
+    /// Print the IAM documents that a push needs
+    Iam(super::iam::Iam),
     /// Let Docker, podman and skopeo into ECR
     Login(super::login::Login),
     /// Take a login out again

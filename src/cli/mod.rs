@@ -4,9 +4,11 @@
 mod args;
 mod build;
 mod credential_helper;
+mod doctor;
 mod emulator;
 mod error;
 mod explain;
+mod iam;
 mod image;
 mod index;
 mod login;
@@ -116,6 +118,8 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Index(args) => index::run(args, context).await,
             Command::Inspect(args) => image::inspect(args, context).await,
             Command::Validate(args) => image::validate(args, context).await,
+            Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
+            Command::Iam(args) => iam::run(args, context),
             Command::Login(args) => Box::pin(login::login(args, context)).await,
             Command::Logout(args) => login::logout(args, context).await,
             Command::CredentialHelper(args) => return credential_helper::run(args, context).await,

@@ -135,24 +135,28 @@ impl Registries {
     }
 
     /// The region that the first reference with a full ECR host names.
-    fn region(&self, references: &[Reference]) -> Option<String> {
+    pub(super) fn region(&self, references: &[Reference]) -> Option<String> {
         references.iter().find_map(|reference| match self.meant(reference) {
             Ok(Registry::Named { region, .. }) => Some(region),
             _ => None,
         })
     }
 
-    /// The AWS session, if any of the references is in ECR; who pushes elsewhere needs no AWS. Nothing is asked of AWS
-    /// yet.
+    /// Whether any of the references is in ECR; who pushes elsewhere needs no AWS.
+    pub(super) fn in_ecr(&self, references: &[Reference]) -> Result<bool, Fail> {
+        let meant =
+            references.iter().map(|reference| self.meant(reference)).collect::<Result<Vec<_>, _>>()?;
+        Ok(meant.iter().any(|registry| !matches!(registry, Registry::Other { .. })))
+    }
+
+    /// The AWS session, if any of the references is in ECR. Nothing is asked of AWS yet.
     pub(super) async fn session(
         &self,
         references: &[Reference],
         aws: &Aws,
         environment: &Env,
     ) -> Result<Option<Session>, Fail> {
-        let meant =
-            references.iter().map(|reference| self.meant(reference)).collect::<Result<Vec<_>, _>>()?;
-        if meant.iter().all(|registry| matches!(registry, Registry::Other { .. })) {
+        if !self.in_ecr(references)? {
             return Ok(None);
         }
         session(aws, self.region(references), environment, http()?).await.map(Some)
@@ -301,6 +305,16 @@ pub(super) async fn session(
     environment: &Env,
     http: reqwest::Client,
 ) -> Result<Session, Fail> {
+    let settings = session_settings(aws, region, environment)?;
+    Ok(Session::open(&settings, environment, Arc::new(SystemClock), http).await?)
+}
+
+/// What the options say about the session; `region` is used if neither they nor the environment name one.
+pub(super) fn session_settings(
+    aws: &Aws,
+    region: Option<String>,
+    environment: &Env,
+) -> Result<SessionSettings, Fail> {
     let Aws {
         role_to_assume,
         role_session_name,
@@ -336,7 +350,7 @@ pub(super) async fn session(
     };
     let from_environment =
         || [env::AWS_REGION, "AWS_DEFAULT_REGION"].iter().find_map(|name| environment.get(name));
-    let settings = SessionSettings {
+    Ok(SessionSettings {
         region: asked_region.clone().or_else(|| from_environment().map(str::to_owned)).or(region),
         role,
         token: TokenSettings {
@@ -345,8 +359,7 @@ pub(super) async fn session(
         },
         allowed_accounts: allowed_account_ids.clone(),
         backoff: backoff(aws),
-    };
-    Ok(Session::open(&settings, environment, Arc::new(SystemClock), http).await?)
+    })
 }
 
 /// STS's rule for a session's name.

@@ -247,7 +247,7 @@ fn sessions_shorter_than_the_push_are_renewed_in_time() {
 }
 
 /// Keys for the SDK's own chain, as another tool would have got them.
-fn keys(t: &Context) -> [(&'static str, String); 3] {
+pub(crate) fn keys(t: &Context) -> [(&'static str, String); 3] {
     let variables = t.ecr().environment();
     let value = |name: &str| variables.iter().find(|(known, _)| *known == name).unwrap().1.clone();
     let token = t.ecr().identity_token("sts.amazonaws.com", None);
@@ -309,68 +309,4 @@ fn the_sdks_own_chain_without_a_role() {
     t.file(".aws/credentials", file);
     let profile = t.consign(PUSH).without("CONSIGN_ROLE_TO_ASSUME").without("AWS_ROLE_ARN");
     profile.env("AWS_PROFILE", "ci").succeeds();
-}
-
-/// What docs/how-it-works.md says that the role needs.
-const NEEDED: [&str; 9] = [
-    "ecr:BatchCheckLayerAvailability",
-    "ecr:InitiateLayerUpload",
-    "ecr:UploadLayerPart",
-    "ecr:CompleteLayerUpload",
-    "ecr:PutImage",
-    "ecr:BatchGetImage",
-    "ecr:GetDownloadUrlForLayer",
-    "ecr:DescribeRepositories",
-    "ecr:CreateRepository",
-];
-
-/// An emulator whose role `ci` may do `actions`.
-pub(crate) fn with_permissions(actions: &[&str]) -> Context {
-    let folder = tempfile::tempdir().unwrap();
-    let iam = serde_json::json!({ "accounts": { "${emulator:account}": { "roles": [{
-        "name": "ci",
-        "trustPolicy": { "Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow",
-            "Principal": { "Federated": "arn:aws:iam::${emulator:account}:oidc-provider/${emulator:issuer}" },
-            "Action": "sts:AssumeRoleWithWebIdentity",
-            "Condition": { "StringEquals": { "${emulator:issuer}:aud": "sts.amazonaws.com" } },
-        }] },
-        "policies": { "push": { "Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Action": actions, "Resource": "arn:aws:ecr:*:*:repository/shop/*",
-        }] } },
-    }] } } });
-    let path = folder.path().join("iam.json");
-    fs_err::write(&path, iam.to_string()).unwrap();
-    Context::with_settings(Settings { iam: Some(path), ..Settings::default() })
-}
-
-#[test]
-fn the_permissions_that_the_pages_name_are_enough_and_all_are_needed() {
-    let page = fs_err::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/how-it-works.md")).unwrap();
-    let role = ["--role-to-assume", "arn:aws:iam::123456789012:role/ci"];
-    for action in NEEDED {
-        assert!(page.contains(&format!("`{action}`")), "{action}");
-    }
-    let t = with_permissions(&NEEDED);
-    t.app();
-    let first = t.consign(PUSH.iter().chain(&role)).succeeds();
-    assert_eq!(t.consign(PUSH.iter().chain(&role)).succeeds(), first);
-
-    // Without one that only finds what can be reused, a push goes on.
-    let optional = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
-    for without in NEEDED {
-        let rest: Vec<_> = NEEDED.into_iter().filter(|action| *action != without).collect();
-        let t = with_permissions(&rest);
-        t.app();
-        let ended = t.consign(PUSH.iter().chain(&role)).output();
-        if optional.contains(&without) {
-            assert_eq!(ended.code, Some(0), "{without}: {ended}");
-        } else {
-            assert_eq!(ended.code, Some(3), "{without}: {ended}");
-            assert!(
-                ended.stderr.contains(&format!("hint: the role needs the permission `{without}`")),
-                "{ended}"
-            );
-        }
-    }
 }

@@ -1,13 +1,13 @@
 //! The command line itself: help, settings, completions.
 
+use crate::docs::COMMANDS;
 use crate::support::Context;
 
 #[test]
 fn help_has_examples() {
     let t = Context::new();
-    for command in ["build", "push", "tag", "index create", "inspect", "validate", "emulator", "completions"]
-    {
-        let help = t.consign(command.split(' ').chain(["--help"])).succeeds();
+    for command in COMMANDS {
+        let help = t.consign(command.split_whitespace().chain(["--help"])).succeeds();
         assert!(help.contains("Usage: consign"), "{help}");
         assert!(help.contains("Examples:") || command == "completions", "{help}");
     }

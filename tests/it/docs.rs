@@ -107,7 +107,7 @@ fn the_version_to_install_is_this_one() {
 
 /// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
 /// The commands of the reference, in its order.
-const COMMANDS: [&str; 15] = [
+pub(crate) const COMMANDS: [&str; 17] = [
     "",
     "build",
     "push",
@@ -119,7 +119,9 @@ const COMMANDS: [&str; 15] = [
     "logout",
     "credential-helper",
     "doctor",
+    "iam",
     "iam push-policy",
+    "iam repository-policy",
     "iam trust-policy",
     "emulator",
     "completions",

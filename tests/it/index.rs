@@ -1,6 +1,6 @@
 //! `consign index create`: images of several jobs, joined.
 
-use crate::auth::with_permissions;
+use crate::iam::with_permissions;
 use crate::plain_registry::{Mood, PlainRegistry};
 use crate::support::{Context, Run, digest, redacted};
 use serde_json::{Value, json};

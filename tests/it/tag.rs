@@ -1,6 +1,6 @@
 //! `consign tag`: promotion by digest.
 
-use crate::auth::with_permissions;
+use crate::iam::with_permissions;
 use crate::plain_registry::{Mood, PlainRegistry};
 use crate::support::{Context, digest};
 use serde_json::Value;

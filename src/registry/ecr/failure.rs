@@ -48,7 +48,7 @@ pub(super) fn is_ambiguous<E>(error: &SdkError<E, HttpResponse>) -> bool {
 }
 
 /// Says what became of `operation` on `resource`.
-pub(super) fn explain<E>(
+pub fn explain<E>(
     operation: &'static str,
     resource: String,
     error: &SdkError<E, HttpResponse>,

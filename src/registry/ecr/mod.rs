@@ -6,6 +6,7 @@ mod part;
 mod repository;
 mod upload;
 
+pub use failure::explain;
 pub use repository::NewRepository;
 
 use crate::auth::Session;
@@ -64,6 +65,16 @@ impl Ecr {
             memory: Arc::new(Semaphore::new(permits)),
             next_put: Arc::default(),
         }
+    }
+
+    /// Speaks to it, for calls that are not about layers and images.
+    pub fn client(&self) -> &aws_sdk_ecr::Client {
+        &self.client
+    }
+
+    /// Its account, if it is not the session's own.
+    pub fn registry_id(&self) -> Option<&str> {
+        self.registry_id.as_deref()
     }
 
     /// Room for a part of `size` bytes.

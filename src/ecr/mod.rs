@@ -1,0 +1,5 @@
+//! ECR's control plane, where [`registry`](crate::registry) is the data plane: what may be pushed, by whom, and
+//! whether it would work. Never pushes layers.
+
+pub mod iam;
+pub mod preflight;
