@@ -3,6 +3,7 @@
 //! Outputs are made of [`Published`](crate::publish::Published) alone.
 
 pub mod files;
+pub mod gitlab;
 pub mod outputs;
 
 pub use files::{OutputError, OutputFile};

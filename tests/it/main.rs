@@ -12,6 +12,7 @@ mod distribution;
 mod docs;
 mod emulator_cli;
 mod faults;
+mod gitlab;
 mod image;
 mod outputs;
 mod plain_registry;
