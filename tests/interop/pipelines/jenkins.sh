@@ -6,12 +6,12 @@
 #
 # Needs root on Debian 12; installs a JDK and Maven from Debian, and JenkinsPipelineUnit from Maven Central.
 #
-# How near this is to Jenkins: the pipeline code is compiled and run by Groovy as it stands, and its steps do real work:
-# `sh` runs `sh -xe` on the script as an unprivileged user with nothing but the environment that withEnv and
-# withCredentials make, secret files are written and removed, readProperties and readJSON read the files that consign
-# wrote. What it does not show: the transformation of pipeline code that lets Jenkins stop and go on in the middle
-# (CPS), the sandbox's list of allowed methods, the validation of declarative syntax, and the plugins themselves. The
-# library keeps to plain loops, texts, lists and maps for that reason. A real Jenkins can't be had from Maven Central.
+# How near this is to Jenkins: pipeline code goes through the transformation by which Jenkins can stop and go on in the
+# middle (CPS, an older version of Jenkins' own library), with its state written and read back at every step, and steps
+# do real work: `sh` runs `sh -xe` on the script as an unprivileged user with nothing but the environment that withEnv
+# and withCredentials make, secret files are written and removed, readProperties and readJSON read the files that consign
+# wrote. What it does not show: the sandbox's list of allowed methods, the validation of declarative syntax, and the
+# plugins themselves. A real Jenkins can't be had from Maven Central.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=set-up.bash
 source "$(dirname "${BASH_SOURCE[0]}")/set-up.bash"
@@ -63,6 +63,7 @@ check "jenkins: no script is interpolated" no_interpolation
 check "jenkins: both Jenkinsfiles, to the deployment that gets the digest" jenkins files
 check "jenkins: what the step gives" jenkins result
 check "jenkins: the workspace itself, twice" jenkins workspace
+check "jenkins: the library can be interrupted" jenkins interruptible
 check "jenkins: without Docker, as a user without rights" jenkins user
 check "jenkins: hostile values stay values" jenkins hostile
 check "jenkins: mistakes are told before anything runs" jenkins mistakes

@@ -61,11 +61,11 @@ hostile() {
   done
 }
 
-# Without a token, consign names what is missing, and the pipeline ends with its exit code.
+# no_token CI WORD: without a token, consign names what is missing, and the pipeline ends with its exit code.
 no_token() {
   fails_with 3 in_job "$1" env JOB_TOKEN= /usr/bin/python3 "$HERE/pipelines/others.py" "$1" "${FILE[$1]}" \
     "$WORK/project" AWS_REGION=eu-west-1 CONSIGN_ROLE_TO_ASSUME=arn:aws:iam::123456789012:role/ci
-  says OIDC
+  says "$2"
 }
 
 application "$WORK/project"
@@ -82,8 +82,10 @@ check "circleci: the file is valid" valid circle-ci circleci
 check "buildkite: the file is valid" valid buildkite buildkite
 for ci in bitbucket circleci buildkite; do
   check "$ci: the image is pushed, and its digest handed to the next step" handed_over "$ci"
-  check "$ci: a job without a token is told so" no_token "$ci"
 done
+check "bitbucket: a job without a token is told so" no_token bitbucket BITBUCKET_STEP_OIDC_TOKEN
+check "circleci: a job without a token is told so" no_token circleci CIRCLE_OIDC_TOKEN_V2
+check "buildkite: an agent without a token is told so" no_token buildkite "Buildkite holds is not"
 check "bitbucket: hostile values stay values" hostile bitbucket BITBUCKET_COMMIT
 check "circleci: hostile values stay values" hostile circleci CIRCLE_SHA1
 check "buildkite: hostile values stay values" hostile buildkite BUILDKITE_COMMIT

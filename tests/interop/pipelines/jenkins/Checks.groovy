@@ -1,12 +1,13 @@
 import static com.lesfurets.jenkins.unit.global.lib.LibraryConfiguration.library
 import static com.lesfurets.jenkins.unit.global.lib.LocalSource.localSource
 
-import com.lesfurets.jenkins.unit.PipelineTestHelper
+import com.lesfurets.jenkins.unit.cps.PipelineTestHelperCPS
 import java.nio.file.Files
 import java.nio.file.Path
 
 /*
- * The pipelines of pipelines/jenkins, run by JenkinsPipelineUnit with the steps of Agent.groovy:
+ * The pipelines of pipelines/jenkins, run by JenkinsPipelineUnit as Jenkins runs them, in small steps with the state
+ * written and read back after each (CPS), and with the steps of Agent.groovy:
  *
  *   groovy.ui.GroovyMain Checks.groovy CHECK
  *
@@ -39,15 +40,16 @@ Agent newAgent(Map<String, String> variables = [:]) {
 
 /** Runs a Jenkinsfile on an agent. */
 void run(Agent agent, Path file, Closure more = {}) {
-    def helper = new PipelineTestHelper()
+    def helper = new PipelineTestHelperCPS()
     helper.scriptRoots = [file.parent.toString()] as String[]
     helper.scriptExtension = ''
     helper.baseScriptRoot = file.parent.toString()
     helper.baseClassloader = this.class.classLoader
-    helper.registerSharedLibrary(
-        library().name('consign').retriever(localSource(work.resolve('library').toString()))
-            .targetPath(work.resolve('library').toString()).defaultVersion('1').allowOverride(false).implicit(false).build())
-    def env = new Env(agent)
+    String versions = work.resolve('library')
+    helper.registerSharedLibrary(library().name('consign').retriever(localSource(versions)).targetPath(versions)
+        .defaultVersion('1').allowOverride(true).implicit(false).build())
+    Env.agent = agent
+    def env = new Env()
     def step = { String name, List<Class> types, Closure body -> helper.registerAllowedMethod(name, types, body) }
 
     // What a declarative pipeline is made of.
@@ -84,21 +86,20 @@ void run(Agent agent, Path file, Closure more = {}) {
     helper.runScript(file.fileName.toString(), new Binding([env: env, any: 'any', params: [:], out: null]))
 }
 
-/** `env`: reads all variables, and sets those of the build. */
-class Env {
-    private final Agent agent
+/** `env`: reads all variables, and sets those of the build. Scripts are kept on disk, and it with them. */
+class Env implements Serializable {
+    /** The agent of the pipeline that runs. */
+    static Agent agent
 
-    Env(Agent agent) { this.@agent = agent }
+    def getProperty(String name) { return agent.variables()[name] }
 
-    def getProperty(String name) { return this.@agent.variables()[name] }
-
-    void setProperty(String name, Object value) { this.@agent.environment[name] = value.toString() }
+    void setProperty(String name, Object value) { agent.environment[name] = value.toString() }
 }
 
 /** Calls the step of the library with `parameters`, and gives what it gives. */
-Map step(Agent agent, Map parameters) {
+Map step(Agent agent, Map parameters, String version = '1') {
     Path file = Files.createTempDirectory(work, 'script').resolve('step.groovy')
-    Files.writeString(file, "@Library('consign') _\ntake(consignBuildPush(given()))\n")
+    Files.writeString(file, "@Library('consign@${version}') _\ntake(consignBuildPush(given()))\n".toString())
     Map taken = null
     run(agent, file) { helper ->
         helper.registerAllowedMethod('given', []) { parameters }
@@ -171,6 +172,27 @@ checks = [
         String digest = digestOf(agent, '.')
         2.times { assert step(agent, usual + [context: '.']).digest == digest }
         leftNothing(agent)
+    },
+    // Jenkins writes the state of a script to disk at every step; so does this, and a library that holds what can't be
+    // written is found out.
+    interruptible: {
+        Path library = work.resolve('library/consign@held/vars/consignBuildPush.groovy')
+        Files.createDirectories(library.parent)
+        String text = work.resolve('pipelines/vars/consignBuildPush.groovy').text
+        String holding = text.replace('    int code = 0\n', '    int code = 0\n    def held = new Object()\n')
+        assert holding != text
+        Files.writeString(library, holding)
+        Throwable cause = null
+        try {
+            step(newAgent(), usual, 'held')
+        } catch (Exception error) {
+            cause = error
+        }
+        while (cause?.cause) {
+            cause = cause.cause
+        }
+        assert cause instanceof NotSerializableException
+        step(newAgent(), usual)
     },
     // The user of the agent, who is not root and owns nothing else, did all of it.
     user: {
