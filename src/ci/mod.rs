@@ -4,6 +4,7 @@
 
 pub mod files;
 pub mod git;
+pub mod gitlab;
 pub mod job;
 pub mod labels;
 pub mod outputs;

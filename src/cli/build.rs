@@ -92,6 +92,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         context.printer.result(&lines, &json)?;
     } else if let Some((digest, facts)) = built {
         recipe.cache.save(context.reporter.as_ref());
+        context.reporter.finish();
         let mut names: Vec<String> = tags.iter().map(|tag| name(tag) + "@").collect();
         names.dedup();
         if names.is_empty() {

@@ -87,7 +87,10 @@ pub fn main() -> ExitCode {
     };
     start_log(cli.global.verbose);
     let printer = Printer::new(cli.global.format, environment.get(env::NO_COLOR).is_some());
-    let reporter = report::reporter(cli.global.progress, cli.global.quiet, printer);
+    // The command that the emulator runs has sections of its own.
+    let gitlab =
+        environment.get(env::GITLAB_CI) == Some("true") && !matches!(cli.command, Command::Emulator(_));
+    let reporter = report::reporter(cli.global.progress, cli.global.quiet, gitlab, printer);
     let json_progress = cli.global.progress == ProgressForm::Json;
     let context = Context { environment, printer, reporter, matches, json_progress };
     if cli.global.show_settings {
@@ -131,11 +134,13 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
     let done = tokio::select! {
         done = work => done,
         signal = interrupted(), if stops => {
+            context.reporter.finish();
             // Dropping the work takes its temporary files along and stops its threads.
             context.printer.stderr("interrupted: no tag was set and no result was written after this point");
             return ExitCode::from(128 + signal);
         }
     };
+    context.reporter.finish();
     done.unwrap_or_else(|failure: Fail| context.fail(&*failure))
 }
 

@@ -2,7 +2,9 @@
 
 use super::args::ProgressForm;
 use super::printer::Printer;
+use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::{Event, Reporter, human};
+use crate::ci::gitlab::Sections;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
@@ -12,14 +14,14 @@ use std::time::{Duration, Instant};
 /// In a log, a layer tells how far it is no more often than this.
 const PLAIN_PACE: Duration = Duration::from_secs(5);
 
-/// The reporter for `form`.
-pub(super) fn reporter(form: ProgressForm, quiet: bool, printer: Printer) -> Arc<dyn Reporter> {
+/// The reporter for `form`; a plain log gets sections if it is `gitlab`'s.
+pub(super) fn reporter(form: ProgressForm, quiet: bool, gitlab: bool, printer: Printer) -> Arc<dyn Reporter> {
     match form {
         ProgressForm::Json => Arc::new(Json(printer)),
         ProgressForm::None => Arc::new(Quiet(printer)),
         _ if quiet => Arc::new(Quiet(printer)),
         ProgressForm::Auto if std::io::stderr().is_terminal() => Arc::new(Bars::new(printer)),
-        ProgressForm::Auto | ProgressForm::Plain => Arc::new(Plain::new(printer)),
+        ProgressForm::Auto | ProgressForm::Plain => Arc::new(Plain::new(gitlab, printer)),
     }
 }
 
@@ -77,9 +79,14 @@ impl Reporter for Json {
     }
 }
 
-/// What is known of the layers that are on their way.
+/// What a log has to know of the lines before.
 #[derive(Debug, Default)]
-struct Layers(HashMap<usize, Layer>);
+struct Log {
+    /// The layers that are on their way.
+    layers: HashMap<usize, Layer>,
+    /// For GitLab.
+    sections: Option<Sections>,
+}
 
 #[derive(Debug)]
 struct Layer {
@@ -93,28 +100,35 @@ struct Layer {
 #[derive(Debug)]
 struct Plain {
     printer: Printer,
-    layers: Mutex<Layers>,
+    log: Mutex<Log>,
 }
 
 impl Plain {
-    fn new(printer: Printer) -> Self {
-        Self { printer, layers: Mutex::default() }
+    fn new(gitlab: bool, printer: Printer) -> Self {
+        let log = Log { sections: gitlab.then(Sections::default), ..Log::default() };
+        Self { printer, log: log.into() }
     }
 }
 
 impl Reporter for Plain {
     fn event(&self, event: Event) {
-        if let Some(line) = line(&event) {
+        // Held while lines are printed, so that those of another thread do not come between a line and its marker.
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = line(&event);
+        let lines = match &mut log.sections {
+            None => line.into_iter().collect(),
+            Some(sections) => sections.lines(&event, line, SystemClock.now()),
+        };
+        for line in lines {
             self.printer.stderr(&line);
         }
-        let mut layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Warning { message } => self.printer.warning(&message),
             Event::LayerStarted { index, name, bytes } => {
-                layers.0.insert(index, Layer { name, total: bytes, read: 0, told: Instant::now() });
+                log.layers.insert(index, Layer { name, total: bytes, read: 0, told: Instant::now() });
             }
             Event::LayerRead { index, bytes } => {
-                let Some(layer) = layers.0.get_mut(&index) else { return };
+                let Some(layer) = log.layers.get_mut(&index) else { return };
                 layer.read += bytes;
                 if layer.told.elapsed() >= PLAIN_PACE {
                     layer.told = Instant::now();
@@ -123,8 +137,15 @@ impl Reporter for Plain {
                     self.printer.stderr(&format!("layer {name}: {read}{}", total.unwrap_or_default()));
                 }
             }
-            Event::LayerDone { index, .. } => drop(layers.0.remove(&index)),
+            Event::LayerDone { index, .. } => drop(log.layers.remove(&index)),
             _ => {}
+        }
+    }
+
+    fn finish(&self) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(marker) = log.sections.as_mut().and_then(|sections| sections.end(SystemClock.now())) {
+            self.printer.stderr(&marker);
         }
     }
 }

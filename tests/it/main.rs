@@ -14,6 +14,7 @@ mod docs;
 mod doctor;
 mod emulator_cli;
 mod faults;
+mod gitlab;
 mod iam;
 mod image;
 mod index;
