@@ -17,8 +17,8 @@ mod printer;
 mod report;
 mod results;
 mod settings;
-mod tags;
 mod tag;
+mod tags;
 mod targets;
 
 use crate::base::failure::causes;

@@ -16,7 +16,7 @@ fn help_has_examples() {
 
 #[test]
 fn every_option_has_a_variable() {
-    for command in ["build", "tag", "index create"] {
+    for command in COMMANDS.into_iter().filter(|command| !["", "emulator", "completions"].contains(command)) {
         options_have_variables(command);
     }
 }
@@ -29,7 +29,7 @@ fn options_have_variables(command: &str) {
     let mut without: Vec<String> = Vec::new();
     for line in help.lines() {
         if let Some(start) = line.find("--").filter(|_| line.trim_start().starts_with('-')) {
-            option = line[start..].split([' ', '=', ',']).next().unwrap().to_owned();
+            line[start..].split([' ', '=', ',']).next().unwrap().clone_into(&mut option);
             without.push(option.clone());
         }
         if line.contains("[env: ") {

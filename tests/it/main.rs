@@ -24,5 +24,5 @@ mod plain_registry;
 mod push;
 mod speed;
 mod support;
-mod tags;
 mod tag;
+mod tags;
