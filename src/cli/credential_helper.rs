@@ -79,7 +79,7 @@ pub(super) async fn run(args: CredentialHelper, context: &Context) -> Result<Exi
         Ok(None) => (Secret::new(format!("{}\n", protocol::NOT_FOUND)), ExitCode::FAILURE),
         Err(failure) => {
             // Clients show the line on stdout, and let through what stands on stderr.
-            context.fail(&*failure);
+            context.printer.failure(&*failure);
             (Secret::new(format!("{}\n", line(&failure.to_string()))), ExitCode::FAILURE)
         }
     };

@@ -229,8 +229,12 @@ async fn names(
         let name = match registry {
             EcrRegistry::Named { host, region } => (host.clone(), region.clone()),
             EcrRegistry::Account(account) => {
-                let region = session()?.region().to_owned();
-                (private_host(account, &region), region)
+                let (session, region) = (session()?, session()?.region());
+                // An emulator's registry has a name of its own; AWS need not be asked whose account it is.
+                let is_own = hosts.own.is_some() && session.account().await.map_err(auth)? == *account;
+                let host =
+                    if is_own { hosts.own_host(account, region) } else { private_host(account, region) };
+                (host, region.to_owned())
             }
             EcrRegistry::Own => {
                 let session = session()?;

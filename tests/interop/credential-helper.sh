@@ -6,19 +6,23 @@ set -euo pipefail
 HELPER=$WORK/credential-helper
 HELPER_IMAGE=$REGISTRY/interop/helper:1
 
-# helper_job COMMAND…: in a job whose role the variables name, as the helper wants it. The command may be a function.
+# helper_files COMMAND…: with the helper on the PATH, and Docker's config that names it. The command may be a function.
+helper_files() {
+  PATH=$HELPER/bin:$PATH DOCKER_CONFIG=$HELPER/docker "$@"
+}
+
+# helper_job COMMAND…: in a job whose role the variables name, as the helper wants it.
 helper_job() {
   (
     # shellcheck source=/dev/null
     source "$WORK/main.env"
-    export PATH=$HELPER/bin:$PATH DOCKER_CONFIG=$HELPER/docker
-    "$@"
+    helper_files "$@"
   )
 }
 
 # helper_stranger COMMAND…: with the same files, in a job without a role.
 helper_stranger() {
-  PATH=$HELPER/bin:$PATH DOCKER_CONFIG=$HELPER/docker AWS_REGION=us-east-1 "$@"
+  AWS_REGION=us-east-1 helper_files "$@"
 }
 
 # refused COMMAND…: it must fail, and say that it was not let in.

@@ -274,6 +274,9 @@ fn the_registry_may_have_the_name_that_aws_would_give_it() {
     let settings = Settings { registry_host: Some(name.into()), ..Settings::default() };
     let t = Context::with_settings(settings);
     assert!(t.consign(["login"]).succeeds().starts_with(&format!("{name} until ")));
+    let by_account = Context::with_ecr(&[]);
+    let line = by_account.consign(["login", "123456789012"]).succeeds();
+    assert!(line.starts_with(&format!("{} until ", host(&by_account))), "{line}");
     let without = t.consign(["login"]).without("CONSIGN_REGISTRY_HOST").without("CONSIGN_REGISTRY_ENDPOINT");
     assert!(without.succeeds().starts_with(&format!("{name} until ")));
 }
