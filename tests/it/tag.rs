@@ -245,6 +245,26 @@ fn the_own_registry_can_be_written_in_full() {
 }
 
 #[test]
+fn the_own_registry_can_be_written_with_its_account() {
+    let t = Context::with_ecr(&[]);
+    t.app();
+    let image = push(&t, "shop/api:1");
+    // As in AWS: the name of the registry follows from account and region.
+    let tag = |from: &str, to: &str| t.consign(["tag", from, to]).without("CONSIGN_REGISTRY_ENDPOINT");
+    let named = |account: &str, region: &str, tag: &str| {
+        format!("{account}.dkr.ecr.{region}.amazonaws.com/shop/api:{tag}")
+    };
+    let printed = tag("shop/api:1", &named("123456789012", "us-east-1", "2")).succeeds();
+    assert_eq!(printed, format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/shop/api@{image}"));
+    assert_eq!(tag(&named("123456789012", "us-east-1", "1"), "shop/api:3").succeeds(), printed);
+    for other in [named("210987654321", "us-east-1", "4"), named("123456789012", "eu-west-1", "4")] {
+        let stderr = tag("shop/api:1", &other).fails(2);
+        assert!(stderr.contains("is not in the repository `shop/api`"), "{stderr}");
+    }
+    assert_eq!(tags(&t, &image), ["1", "2", "3"]);
+}
+
+#[test]
 fn results_for_the_next_step() {
     let t = Context::with_ecr(&[]);
     t.app();
