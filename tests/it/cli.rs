@@ -27,7 +27,7 @@ fn every_option_has_a_variable() {
                 line[start..].split([' ', '=', ',']).next().unwrap().clone_into(&mut option);
                 without.push(option.clone());
             }
-            if line.contains("[env: ") {
+            if line.contains("[env:") {
                 without.retain(|known| *known != option);
             }
         }
