@@ -108,22 +108,27 @@ fn a_variable_of_the_report_is_no_option() {
     t.app();
     t.consign(PUSH.iter().chain(&["--dotenv-file", "image.env"])).succeeds();
     let report = fs_err::read_to_string(t.path("image.env")).unwrap();
-    let commands = t.consign(["--help"]).succeeds();
-    let (_, commands) = commands.split_once("Commands:").unwrap();
-    let commands: Vec<_> = commands
-        .lines()
-        .skip(1)
-        .map_while(|line| line.split_whitespace().next())
-        .filter(|name| *name != "completions")
-        .collect();
-    assert!(commands.contains(&"build") && commands.contains(&"inspect"), "{commands:?}");
-    for command in commands {
-        let help = t.consign([command, "--help"]).succeeds();
-        for line in report.lines() {
-            let (name, _) = line.split_once('=').unwrap();
-            assert!(!help.contains(&format!("[env: {name}=")), "{command} would take {name} for an option");
+    let help = help(&t, &[]);
+    assert!(help.contains("[env: CONSIGN_DIGEST_FILE="), "{help}");
+    for line in report.lines() {
+        let (name, _) = line.split_once('=').unwrap();
+        assert!(!help.contains(&format!("[env: {name}=")), "an option is set by {name}");
+    }
+}
+
+/// The help of a command and of all commands under it.
+fn help(t: &Context, command: &[&str]) -> String {
+    let mut text = t.consign(command.iter().chain(&["--help"])).succeeds();
+    if let Some((_, commands)) = text.clone().split_once("\nCommands:\n") {
+        let lines = commands.lines().take_while(|line| !line.is_empty());
+        for name in lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()) {
+            // A longer description goes on in the next line.
+            if !name.is_empty() {
+                text += &help(t, &[command, &[name]].concat());
+            }
         }
     }
+    text
 }
 
 /// <https://docs.gitlab.com/ci/yaml/artifacts_reports/#artifactsreportsdotenv>: letters, digits and `_` in names, no
