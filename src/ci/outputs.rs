@@ -145,15 +145,18 @@ fn delimiter(value: &str) -> String {
 mod tests {
     use super::*;
     use crate::base::{BlobDigest, ManifestDigest, MediaType};
+    use crate::publish::PlatformImage;
 
     fn published() -> Published {
+        let digest = ManifestDigest::of(b"manifest");
         Published {
             repository: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api".into(),
-            digest: ManifestDigest::of(b"manifest"),
+            digest,
             media_type: MediaType::OCI_MANIFEST,
             size: 8,
             config_digest: Some(BlobDigest::of(b"config")),
             platform: Some("linux/arm64".parse().unwrap()),
+            platforms: vec![PlatformImage { platform: "linux/arm64".parse().unwrap(), digest }],
             tags: vec!["1.4".into(), "latest".into()],
             layers: vec![],
             unchanged: false,

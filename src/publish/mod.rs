@@ -45,12 +45,23 @@ pub struct Published {
     pub config_digest: Option<BlobDigest>,
     /// The platform of an image; none for an index.
     pub platform: Option<Platform>,
+    /// The image for each platform that is known to be in it: one for an image, all of an index.
+    pub platforms: Vec<PlatformImage>,
     /// The tags, without the repository.
     pub tags: Vec<String>,
     /// The layers, the lowest first.
     pub layers: Vec<LayerReport>,
     /// Whether the registry held all of it before.
     pub unchanged: bool,
+}
+
+/// The image for one platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlatformImage {
+    /// For which platform.
+    pub platform: Platform,
+    /// Of its manifest.
+    pub digest: ManifestDigest,
 }
 
 impl Published {
@@ -161,6 +172,7 @@ async fn tag<R: Registry>(
         media_type: manifest.media_type.clone(),
         size: manifest.bytes.len() as u64,
         config_digest: Some(config.config),
+        platforms: vec![PlatformImage { platform: config.platform.clone(), digest }],
         platform: Some(config.platform),
         tags: target.tags.iter().map(ToString::to_string).collect(),
         layers: config.layers,
