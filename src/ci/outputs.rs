@@ -190,6 +190,10 @@ mod tests {
         123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api:latest
         CONSIGN_EOF
         metadata={"containerimage.config.digest":"sha256:b79606fb3afea5bd1609ed40b622142f1c98125abcfe89a76a661b0e8e343910","containerimage.descriptor":{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f","size":8,"platform":{"architecture":"arm64","os":"linux"}},"containerimage.digest":"sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f","image.name":"123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api:1.4,123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api:latest"}
+        registry=123456789012.dkr.ecr.eu-west-1.amazonaws.com
+        repository=shop/api
+        platform-digests={"linux/arm64":"sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f"}
+        aws-account-id=123456789012
         "#);
         assert_eq!(delimiter("a\nCONSIGN_EOF\nb"), "CONSIGN_EOF_");
     }

@@ -39,10 +39,10 @@ fn blocks(published: &Published) -> Vec<String> {
     let state = if published.unchanged { " (it was there already)" } else { "" };
     let mut blocks = vec![format!(
         "### {}{state}\n\n| | |\n|---|---|\n| digest | `{}` |\n",
-        plain(&published.repository),
+        code(&published.repository),
         published.digest
     )];
-    blocks.extend(published.tags.iter().map(|tag| format!("| tag | {} |\n", plain(tag))));
+    blocks.extend(published.tags.iter().map(|tag| format!("| tag | {} |\n", code(tag))));
     blocks.push("\n".into());
     // An index.
     if published.config_digest.is_none() && !published.platforms.is_empty() {
@@ -93,6 +93,12 @@ fn bar(layer: &LayerReport, until: u64) -> String {
     let from = place(layer.started_milliseconds).min(WIDTH - 1);
     let to = place(end(layer)).clamp(from + 1, WIDTH);
     format!("{}{}{}", "·".repeat(from), "█".repeat(to - from), "·".repeat(WIDTH - to))
+}
+
+/// A name of a registry's, as code; one that breaks the rules for such names stays plain.
+fn code(text: &str) -> String {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "._-/:".contains(c);
+    if text.chars().all(legal) { format!("`{text}`") } else { plain(text) }
 }
 
 /// `text` as it is, whatever it is: in one line, and with every character that Markdown or HTML could take for its own
@@ -158,7 +164,23 @@ mod tests {
             layer("app", 5_000_000, 500, 1500),
             layer("x", 9, 1900, 100),
         ];
-        insta::assert_snapshot!(summary(&[published(layers)], LIMIT), @"");
+        insta::assert_snapshot!(summary(&[published(layers)], LIMIT), @r"
+        ### `127.0.0.1:4510/shop/my_api`
+
+        | | |
+        |---|---|
+        | digest | `sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f` |
+        | tag | `1.4` |
+        | tag | `latest` |
+
+        3 layers, 1 reused, 5.0 MB sent.
+
+        | layer | size | sent | time | timeline |
+        |---|---:|---:|---:|---|
+        | dependencies 1 | 12 MB | reused | 0 ms | `█·······························` |
+        | app | 12 MB | 5.0 MB | 1.5 s | `········████████████████████████` |
+        | x | 12 MB | 9 B | 100 ms | `······························██` |
+        ");
     }
 
     #[test]

@@ -37,7 +37,6 @@ impl Groups {
             Event::ContextRead { .. } => around.after.extend(self.end()),
             Event::Authenticated { .. }
             | Event::RepositoryCreated { .. }
-            | Event::LayerStarted { .. }
             | Event::LayerDone { .. }
             | Event::Retrying { .. }
                 if !self.open =>

@@ -13,7 +13,7 @@
 #   INTEROP_KEEP      `yes` keeps the working directory
 set -euo pipefail
 
-ACT=${ACT:-v0.2.84}
+ACT=${ACT:-v0.2.89}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 HERE=$(cd "$here/.." && pwd)

@@ -8,7 +8,7 @@ pub enum Split {
     Commas,
     /// Line breaks; a field in double quotes may hold some.
     Lines,
-    /// Line breaks, and quotes have no meaning.
+    /// Line breaks; quotes have no meaning, and a line that begins with `#` is a comment.
     Verbatim,
 }
 
@@ -20,7 +20,7 @@ pub(super) struct OpenQuote;
 pub(super) fn items(text: &str, split: Split) -> Result<Vec<String>, OpenQuote> {
     let mut items = Vec::new();
     if split == Split::Verbatim {
-        items.extend(text.lines().map(str::to_owned));
+        items.extend(text.lines().filter(|line| !line.trim_start().starts_with('#')).map(str::to_owned));
     } else {
         for record in records(text)? {
             match split {
@@ -111,7 +111,7 @@ mod tests {
         // What follows the quote makes it an ordinary character.
         assert_eq!(split("\"a\"b").unwrap(), ["\"a\"b"]);
         assert_eq!(split("\"a\nb"), Err(OpenQuote));
-        assert_eq!(items("\"a\nb", Split::Verbatim).unwrap(), ["\"a", "b"]);
+        assert_eq!(items("\"a\n # c\nb", Split::Verbatim).unwrap(), ["\"a", "b"]);
         assert_eq!(items("\"a,b\",c", Split::Commas).unwrap(), ["a", "b", "c"]);
     }
 }

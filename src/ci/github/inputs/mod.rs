@@ -131,6 +131,10 @@ pub fn request(inputs: &Map<String, Value>) -> Result<Request, InputsError> {
     let mut values = BTreeMap::new();
     for (name, value) in inputs {
         let Some(input) = find(name) else {
+            // The action may be newer than this program: what it declares and nobody gave is empty.
+            if text(value).is_some_and(|text| text.is_empty()) {
+                continue;
+            }
             let known = nearest(name, INPUTS.iter().map(|input| input.name));
             let hint = known.map_or_else(
                 || "docs/github-actions.md lists all of them".to_owned(),

@@ -124,6 +124,8 @@ pub const INPUTS: &[Input] = &[
         List("tag-flavor", Split::Verbatim),
         "What holds for all tags of rules, one a line",
     ),
+    input(Own, "ci-labels", Switch("ci-labels"), "Labels that say which commit and which job it was"),
+    input(Own, "ci-annotations", Switch("ci-annotations"), "The same as annotations"),
     input(Build, "push", Special, "Push the image (default: false)"),
     input(Build, "outputs", Special, "Also write the image to disk: type=oci|docker,dest=PATH, one a line"),
     input(

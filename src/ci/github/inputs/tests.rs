@@ -42,8 +42,34 @@ fn three_steps_in_one() {
         "create-repository": "true",
     }))
     .unwrap();
-    insta::assert_snapshot!(request.arguments.join("\n"), @"");
-    insta::assert_snapshot!(request.notices.join("\n"), @"");
+    insta::assert_snapshot!(request.arguments.join("\n"), @r"
+    --platform=linux/arm64
+    --label=a=b, c
+    --label=d=1
+    2
+    --tag=shop/api:1.4
+    --tag=shop/api:latest
+    --tag=shop/api:1
+    --create-repository
+    --region=eu-west-1
+    --role-to-assume=arn:aws:iam::123456789012:role/ci
+    --allowed-account-ids=123456789012
+    --allowed-account-ids=210987654321
+    --annotation=x=y
+    --annotation=z=1:2
+    --push
+    --cache-from=shop/api:main
+    --cache-from=shop/api:old
+    --retry-max-attempts=3
+    --
+    dist
+    ");
+    insta::assert_snapshot!(request.notices.join("\n"), @r"
+    `cache-to` is not used: the image that is pushed is the cache
+    `registries` is not used: every registry that a tag names is logged in to by itself
+    `builder` is not used: there is no builder
+    `cache-from` is not used: the image that a push replaces is the cache
+    ");
     assert_eq!(request.keys, None);
     assert!(!request.mask_account);
 }
@@ -64,7 +90,14 @@ fn a_value_that_looks_like_an_option_is_a_value() {
 #[test]
 fn names_are_those_of_the_table_and_capitals_do_not_matter() {
     assert_eq!(arguments(json!({ "Base": "scratch" })), "--base=scratch\n--\n.");
-    insta::assert_snapshot!(problem(json!({ "tgas": "x", "role_to_assume": "y", "zzz": "" })), @"");
+    insta::assert_snapshot!(problem(json!({ "tgas": "x", "role_to_assume": "y", "zzz": "1", "yyy": "" })), @r"
+    the input `tgas` is no input of this action
+    hint: did you mean `tags`?
+    the input `role_to_assume` is no input of this action
+    hint: did you mean `role-to-assume`?
+    the input `zzz` is no input of this action
+    hint: docs/github-actions.md lists all of them
+    ");
 }
 
 #[test]
