@@ -271,7 +271,7 @@ multi_platform() {
 }
 
 release_on_tag() {
-  "$CONSIGN" build --help | grep -q -- --tag-rule || skip "this consign has no \`--tag-rule\`"
+  [[ $("$CONSIGN" build --help) == *--tag-rule* ]] || skip "this consign has no \`--tag-rule\`"
   TAG=v1.4.2 job "$root/pipelines/github/release-on-tag.yml"
   same 1.4 "$(pushed shop/api:1.4.2)" "$(pushed shop/api:1.4)"
   same latest "$(pushed shop/api:1.4.2)" "$(pushed shop/api:latest)"
