@@ -4,14 +4,17 @@
 
 pub mod files;
 pub mod git;
+pub mod github;
 pub mod gitlab;
 pub mod job;
 pub mod labels;
 pub mod outputs;
+pub mod summary;
 pub mod tags;
 
 pub use files::{OutputError, OutputFile};
 pub use git::{Checkout, GitError};
 pub use job::{Ci, Event, Facts, GitRef, Job};
 pub use outputs::Outputs;
+pub use summary::summary;
 pub use tags::{TagError, TagRules};

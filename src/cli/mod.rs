@@ -1,6 +1,7 @@
 //! The command line: arguments → settings → calls → report. The only room that prints, exits or reads the
 //! environment.
 
+mod action;
 mod args;
 mod build;
 mod credential_helper;
@@ -8,6 +9,7 @@ mod doctor;
 mod emulator;
 mod error;
 mod explain;
+mod github;
 mod iam;
 mod image;
 mod index;
@@ -23,6 +25,8 @@ mod targets;
 
 use crate::base::failure::causes;
 use crate::base::{Env, Event, Failure, Reporter, env};
+use crate::ci::github::annotation::annotations;
+use crate::ci::github::{Command as Workflow, Place};
 use args::{Cli, Command, ProgressForm};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use error::{CliError, Fail};
@@ -40,6 +44,10 @@ struct Context {
     matches: ArgMatches,
     /// Whether stderr is read by a machine.
     json_progress: bool,
+    /// Where we are in a job of GitHub Actions.
+    github: Option<Place>,
+    /// Whether the log shall not show the AWS account.
+    mask_account: bool,
 }
 
 impl Context {
@@ -54,6 +62,11 @@ impl Context {
                 hint: failure.hint(),
                 code,
             });
+        } else if let Some(place) = &self.github {
+            let text = self.printer.explanation(failure);
+            for command in annotations(failure, &text, place) {
+                self.printer.command(&command);
+            }
         } else {
             self.printer.failure(failure);
         }
@@ -70,6 +83,7 @@ pub fn main() -> ExitCode {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let arguments = credential_helper::arguments(std::env::args_os());
+    let place = github::place(&environment);
     let command = settings::command(&environment, Cli::command());
     let parsed = command.try_get_matches_from(arguments).and_then(|matches| {
         let cli = Cli::from_arg_matches(&matches)?;
@@ -77,6 +91,13 @@ pub fn main() -> ExitCode {
     });
     let (matches, cli) = match parsed {
         Ok(parsed) => parsed,
+        Err(error) if error.use_stderr() && place.is_some() => {
+            let text = error.render().to_string();
+            let printer = Printer::new(args::Format::Text, true, true);
+            printer
+                .command(&Workflow::error("consign", text.strip_prefix("error: ").unwrap_or(&text).trim()));
+            return ExitCode::from(2);
+        }
         Err(error) => {
             // Help goes to stdout and is no failure; a wrong option goes to stderr and is one.
             let printed = error.print();
@@ -86,13 +107,27 @@ pub fn main() -> ExitCode {
         }
     };
     start_log(cli.global.verbose);
-    let printer = Printer::new(cli.global.format, environment.get(env::NO_COLOR).is_some());
+    let json_progress = cli.global.progress == ProgressForm::Json;
+    // Whoever reads JSON from stderr is no runner, and the command that the emulator runs has a log of its own.
+    let place = place.filter(|_| !json_progress && !matches!(cli.command, Command::Emulator(_)));
+    let no_colour = environment.get(env::NO_COLOR).is_some();
+    let printer = Printer::new(cli.global.format, no_colour, place.is_some());
     // The command that the emulator runs has sections of its own.
     let gitlab =
         environment.get(env::GITLAB_CI) == Some("true") && !matches!(cli.command, Command::Emulator(_));
-    let reporter = report::reporter(cli.global.progress, cli.global.quiet, gitlab, printer);
-    let json_progress = cli.global.progress == ProgressForm::Json;
-    let context = Context { environment, printer, reporter, matches, json_progress };
+    let mut reporter = report::reporter(cli.global.progress, cli.global.quiet, gitlab, printer);
+    if place.is_some() && !cli.global.quiet && cli.global.progress != ProgressForm::None {
+        reporter = Arc::new(github::Grouping::new(printer, reporter));
+    }
+    let context = Context {
+        environment,
+        printer,
+        reporter,
+        matches,
+        json_progress,
+        github: place,
+        mask_account: false,
+    };
     if cli.global.show_settings {
         return match settings::show(&cli.command, &context) {
             Ok(()) => ExitCode::SUCCESS,
@@ -116,8 +151,8 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
     let work = async {
         match cli.command {
             Command::Build(args) => Box::pin(build::run(args, context)).await,
-            Command::Push(args) => image::push(args, context).await,
-            Command::Tag(args) => tag::run(args, context).await,
+            Command::Push(args) => Box::pin(image::push(args, context)).await,
+            Command::Tag(args) => Box::pin(tag::run(args, context)).await,
             Command::Index(args) => index::run(args, context).await,
             Command::Inspect(args) => image::inspect(args, context).await,
             Command::Validate(args) => image::validate(args, context).await,
@@ -127,6 +162,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Logout(args) => login::logout(args, context).await,
             Command::CredentialHelper(args) => return credential_helper::run(args, context).await,
             Command::Emulator(args) => return emulator::run(args, context).await,
+            Command::GithubAction => Box::pin(action::run(context)).await,
             Command::Completions { shell } => completions(shell, context),
         }
         .map(|()| ExitCode::SUCCESS)

@@ -14,6 +14,7 @@ mod docs;
 mod doctor;
 mod emulator_cli;
 mod faults;
+mod github;
 mod gitlab;
 mod iam;
 mod image;
