@@ -657,7 +657,7 @@ fn a_token_that_has_run_out() {
                                                iss http://[HOST]/oidc
                                                sub repo:consign/demo:ref:refs/heads/main
                                                aud sts.amazonaws.com
-                                               exp [WHEN]
+                                               exp [TIME]
 
     shop/api:1
     not checked repository and permissions nothing can be asked before what is wrong above is put right
@@ -696,7 +696,7 @@ fn a_subject_that_the_role_does_not_trust_and_the_policy_that_would() {
                                                iss http://[HOST]/oidc
                                                sub repo:consign/demo:ref:refs/heads/main
                                                aud sts.amazonaws.com
-                                               exp [WHEN]
+                                               exp [TIME]
                                              the trust policy of arn:aws:iam::123456789012:role/ci must have:
                                                "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/[HOST]/oidc"}
                                                "[HOST]/oidc:aud": "sts.amazonaws.com"

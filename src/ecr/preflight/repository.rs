@@ -16,6 +16,10 @@ const QUOTA: &str = "100,000";
 
 const REPOSITORY: &str = "repository";
 
+/// Actions whose calls succeed only if the repository is there.
+const TELLING: [Action; 3] =
+    [Action::BatchCheckLayerAvailability, Action::BatchGetImage, Action::DescribeImages];
+
 /// Where a push would go.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
@@ -124,7 +128,7 @@ impl Look<'_> {
 
     /// What all answers together tell: what `DescribeRepositories` may not tell, any other call does.
     fn existence(&self, found: Option<Repository>) -> Existence {
-        let any = |wanted: fn(&Answer) -> bool| self.answers.values().any(wanted);
+        let told = |action: &Action| matches!(self.answers.get(action), Some(Answer::Allowed));
         match found {
             Some(found) => Existence::There(Mutability {
                 setting: found.image_tag_mutability.unwrap_or(ImageTagMutability::Mutable),
@@ -135,15 +139,8 @@ impl Look<'_> {
                     .map(|filter| filter.filter)
                     .collect(),
             }),
-            None if any(|answer| matches!(answer, Answer::Absent)) => Existence::Absent,
-            // That one is about no repository.
-            None if self
-                .answers
-                .iter()
-                .any(|(action, answer)| !action.is_on_all() && matches!(answer, Answer::Allowed)) =>
-            {
-                Existence::Veiled
-            }
+            None if self.answers.values().any(|answer| matches!(answer, Answer::Absent)) => Existence::Absent,
+            None if TELLING.iter().any(told) => Existence::Veiled,
             None => Existence::Unknown,
         }
     }
