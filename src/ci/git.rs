@@ -20,7 +20,7 @@ pub enum GitError {
         directory: PathBuf,
     },
     /// The checkout belongs to another user, and Git does not read those.
-    #[error("Git does not read the checkout of `{}`: it belongs to another user", directory.display())]
+    #[error("Git does not read the checkout `{}`, as it belongs to another user", directory.display())]
     NotOurs {
         /// The folder.
         directory: PathBuf,
@@ -132,8 +132,10 @@ impl Git<'_> {
         let directory = || self.directory.to_owned();
         if stderr.contains("not a git repository") {
             Err(GitError::NotACheckout { directory: directory() })
-        } else if stderr.contains("dubious ownership") {
-            Err(GitError::NotOurs { directory: directory() })
+        } else if let Some((_, rest)) = stderr.split_once("dubious ownership in repository at '") {
+            // The folder to be trusted is the one that Git names, above this one perhaps.
+            let root = rest.split('\'').next().unwrap_or_default();
+            Err(GitError::NotOurs { directory: root.into() })
         } else if stderr.trim().is_empty() || stderr.contains("bad object") || stderr.contains("bad revision")
         {
             Ok(Vec::new())

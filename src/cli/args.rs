@@ -379,6 +379,9 @@ Examples:
     consign build dist -o type=oci,dest=layout
     consign push layout shop/api:1.4 shop/api:latest
 
+  Under tags that follow from the branch and the commit:
+    consign push layout shop/api --tag-rule type=ref,event=branch --tag-rule type=sha
+
   What another tool has built:
     docker save shop/api:dev -o image.tar
     consign push image.tar shop/api:dev --create-repository";

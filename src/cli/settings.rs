@@ -75,7 +75,10 @@ pub(super) fn show(command: &Command, context: &Context) -> Result<(), Fail> {
     }
     let mut text = String::new();
     for Row { name, values, source } in &rows {
-        let value = if values.is_empty() { "-".to_owned() } else { values.join(" ") };
+        // The lines of a list in a variable stand side by side, so that a setting is one row.
+        let lines = values.iter().flat_map(|value| value.lines()).map(str::trim);
+        let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+        let value = if values.is_empty() { "-".to_owned() } else { lines.join(" ") };
         let _ = writeln!(text, "{name:28} {value:40} {source}");
     }
     let json = rows.iter().map(|row| json!({ "name": row.name, "value": row.values, "source": row.source }));

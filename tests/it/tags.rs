@@ -342,6 +342,12 @@ fn settings_show_what_results() {
     tag b.example/web:a-v1 rule type=ref,event=tag
     tag b.example/web:latest rule latest=auto
     ");
+    // A list in a variable is one row.
+    let run = t.consign(build).env("CONSIGN_TAG_RULE", "a1\n # a comment\n\n b2\n");
+    let run = run.env("CONSIGN_SHOW_SETTINGS", "true").succeeds();
+    let row = run.lines().find(|line| line.starts_with("--tag-rule ")).unwrap();
+    let row: Vec<_> = row.split_whitespace().collect();
+    assert_eq!(row.join(" "), "--tag-rule a1 # a comment b2 variable CONSIGN_TAG_RULE");
     let push = ["push", "layout", "shop/api", "--tag-rule", "type=ref,event=tag"];
     insta::assert_snapshot!(derived(&t, &push, &variables), @r"
     tag shop/api:v1 rule type=ref,event=tag
@@ -428,6 +434,41 @@ fn git_is_missed_only_where_it_is_needed() {
     shop/api@sha256:[DIGEST]
     ----- stderr -----
     warning: neither the CI nor Git knows org.opencontainers.image.title, org.opencontainers.image.url, org.opencontainers.image.source, org.opencontainers.image.created
+    ");
+}
+
+#[test]
+fn a_checkout_of_another_user() {
+    let t = checkout();
+    // As in a container whose job runs as root, in a folder of the runner's.
+    let run = t.consign(["build", ".", "--tag", "shop/api", "--tag-rule", "type=sha"]);
+    let run = run.env("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
+    insta::assert_snapshot!(run.output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: tag rule `type=sha`: it needs the commit, and Git does not read the checkout `[DIR]`, as it belongs to another user
+    hint: allow it: `git config --global --add safe.directory [DIR]`
+    ");
+}
+
+#[test]
+fn a_rule_that_fails_at_its_text_is_told_of() {
+    let t = checkout();
+    git(&t, "checkout -q --detach");
+    git(&t, "tag release1");
+    let rules = "type=semver,pattern={{version}}\ntype=match,pattern=v(.*),group=1\ntype=schedule\ntype=sha";
+    let run = t.consign(["build", "app", "--tag", "shop/api"]).env("CONSIGN_TAG_RULE", rules);
+    insta::assert_snapshot!(run.output(), @r"
+    exit: 0
+    ----- stdout -----
+    shop/api@sha256:[DIGEST]
+    ----- stderr -----
+    tags by rule, as Git tells: sha-faad48b
+    warning: tag rule `type=semver,pattern={{version}}` gives no tag: `release1` is no semantic version (https://semver.org)
+    warning: tag rule `type=match,pattern=v(.*),group=1` gives no tag: `v(.*)` does not match `release1`
+    reading app
+    context: 4 entries, 41 B
     ");
 }
 

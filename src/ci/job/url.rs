@@ -25,7 +25,8 @@ pub fn web_url(remote: &str) -> Option<String> {
             let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
             let is_host =
                 host.contains('.') && host.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
-            if !is_host || path.starts_with('\\') {
+            // With an `@` in the path it could be `NAME:PASSWORD@HOST`.
+            if !is_host || path.contains(['@', '\\']) {
                 return None;
             }
             ("https", host.to_owned(), path.to_owned())
@@ -59,10 +60,24 @@ mod tests {
             ("file:///srv/git/shop.git", None),
             ("../shop", None),
             (r"C:\git\shop", None),
+            ("my.name:hunter2@git.example/shop", None),
             ("https://github.com", None),
             ("", None),
         ] {
             assert_eq!(web_url(remote).as_deref(), page, "{remote}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_password_is_left(
+            user in "[a-z.@]{0,5}",
+            form in proptest::sample::select(vec!["https://", "http://", "ssh://", "git://", "https:/", "//", ""]),
+            host in "[a-z.]{0,8}",
+            path in "\\PC{0,8}",
+        ) {
+            let url = web_url(&format!("{form}{user}:hunter2@{host}/{path}")).unwrap_or_default();
+            proptest::prop_assert!(!url.contains("hunter2"), "{url}");
         }
     }
 }

@@ -310,7 +310,7 @@ fn missing(lack: Lack, scope: &Scope) -> Wrong {
         Lack::DefaultBranch => (
             "the default branch",
             Some(
-                "name it: `type=edge,branch=main`; or let the clone know it: `git remote set-head origin --auto`",
+                "let the clone know it: `git remote set-head origin --auto`; `type=edge` takes it from `branch=` too",
             ),
         ),
         Lack::CommitDate => ("the date of the commit", Some("fetch the commit, so that Git has it")),
