@@ -235,7 +235,7 @@ mod tests {
         let back = join(parts.into_iter().rev().collect(), BTreeMap::new()).unwrap();
         assert_eq!(index.bytes(), back.bytes());
         let text = String::from_utf8_lossy(index.bytes());
-        insta::assert_snapshot!(text.split_once("},{").unwrap().0, @r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:baf0239e48ff4c47ebac3ba02b5cf1506b69cd5a0c0d0c825a53ba65976fb942","size":7,"platform":{"architecture":"amd64","os":"linux"}},{"mediaType":"application/vnd.oci.image.mani"#);
+        insta::assert_snapshot!(text.split_once("},{").unwrap().0, @r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:baf0239e48ff4c47ebac3ba02b5cf1506b69cd5a0c0d0c825a53ba65976fb942","size":7,"platform":{"architecture":"amd64","os":"linux"}"#);
     }
 
     #[test]
