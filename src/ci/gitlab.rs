@@ -2,7 +2,7 @@
 //!
 //! A section begins and ends with a marker that GitLab takes out of the log
 //! (<https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections>). What a reader looks for first stays
-//! outside: tags with their digests, results, and errors.
+//! outside: who is pushing, tags with their digests, results, and errors.
 
 use crate::base::{Event, Timestamp};
 
@@ -30,11 +30,7 @@ impl Sections {
                 lines.extend(line);
                 lines.extend(self.end(now));
             }
-            Event::Authenticated { .. }
-            | Event::RepositoryCreated { .. }
-            | Event::LayerStarted { .. }
-            | Event::LayerDone { .. }
-            | Event::Retrying { .. } => {
+            Event::LayerStarted { .. } | Event::LayerDone { .. } => {
                 if self.open.is_none() {
                     self.layers += 1;
                     // A name may occur only once in a log.
@@ -124,8 +120,8 @@ mod tests {
         section_start:1:consign_context|reading dist
         ContextRead
         section_end:2:consign_context|
-        section_start:3:consign_layers|layers
         Authenticated
+        section_start:4:consign_layers|layers
         LayerDone
         section_end:6:consign_layers|
         Tagged

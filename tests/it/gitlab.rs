@@ -27,14 +27,14 @@ fn phases_are_sections() {
     section_start:[TIME]:consign_context|reading app
     context: 4 entries, 41 B
     section_end:[TIME]:consign_context|
-    section_start:[TIME]:consign_layers|layers
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     created the repository shop/api
+    section_start:[TIME]:consign_layers|layers
     layer context: sent, 188 B sha256:[SHORT]
     section_end:[TIME]:consign_layers|
     [HOST]/shop/api:1 is now sha256:[DIGEST]
-    section_start:[TIME]:consign_layers_2|layers
     created the repository shop/web
+    section_start:[TIME]:consign_layers_2|layers
     layer context: sent, 188 B sha256:[SHORT]
     section_end:[TIME]:consign_layers_2|
     [HOST]/shop/web:1 is now sha256:[DIGEST]
@@ -74,9 +74,7 @@ fn results_and_errors_stand_outside_of_sections() {
     section_start:[TIME]:consign_context|reading app
     context: 4 entries, 41 B
     section_end:[TIME]:consign_context|
-    section_start:[TIME]:consign_layers|layers
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
-    section_end:[TIME]:consign_layers|
     error: the repository `shop/api` does not exist in the registry [HOST]
     hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/api`; if it exists, check the region and the account
     ");

@@ -48,7 +48,13 @@ no_interpolation() {
   done
 }
 
-mkdir -p "$WORK/library" "$WORK/home"
+mkdir -p "$WORK/library" "$WORK/home" "$WORK/page"
+{
+  echo "@Library('consign') _"
+  block jenkins.md groovy 1
+} >"$WORK/page/library.groovy"
+block jenkins.md groovy 2 >"$WORK/page/plain.groovy"
+block jenkins.md groovy 4 >"$WORK/page/codes.groovy"
 cp -r "$ROOT/pipelines/jenkins" "$WORK/pipelines"
 cp -r "$ROOT/pipelines/jenkins" "$WORK/library/consign@1"
 ecr_for jenkins https://jenkins.example.com/oidc sts.amazonaws.com https://jenkins.example.com/job/shop-api/
@@ -61,6 +67,7 @@ token jenkins >"$WORK/token"
 check "jenkins: parameters of the library are options of consign" parameters
 check "jenkins: no script is interpolated" no_interpolation
 check "jenkins: both Jenkinsfiles, to the deployment that gets the digest" jenkins files
+check "jenkins: the examples of the page" jenkins page
 check "jenkins: what the step gives" jenkins result
 check "jenkins: the workspace itself, twice" jenkins workspace
 check "jenkins: the library can be interrupted" jenkins interruptible

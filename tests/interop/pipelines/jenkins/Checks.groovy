@@ -79,6 +79,7 @@ void run(Agent agent, Path file, Closure more = {}) {
     step('readProperties', [Map]) { Map arguments -> agent.readProperties(arguments) }
     step('readJSON', [Map]) { Map arguments -> agent.readJSON(arguments) }
     step('echo', [String]) { String text -> agent.say(text) }
+    step('unstable', [String]) { String text -> agent.say('unstable: ' + text) }
     step('error', [String]) { String text -> throw new BuildFailed(text) }
 
     more(helper)
@@ -150,6 +151,22 @@ checks = [
             assert agent.log.contains("/shop/api:7 is now ${digest}") || agent.log.contains("/shop/api:7 already is ${digest}")
             leftNothing(agent)
         }
+    },
+    // The examples of docs/jenkins.md, as they stand.
+    page: {
+        Map variables = [CONSIGN_ROLE_TO_ASSUME: role, AWS_REGION: 'eu-west-1']
+        def agent = newAgent()
+        run(agent, work.resolve('page/library.groovy'))
+        assert agent.log.toString().trim().endsWith("/shop/api@${digestOf(agent, 'dist')}")
+        agent = newAgent(variables)
+        run(agent, work.resolve('page/plain.groovy'))
+        assert agent.workspace.resolve('consign.properties').text.contains("digest=${digestOf(agent, 'dist')}\n")
+        agent = newAgent(variables + [CONSIGN_CONTEXT: 'dist', CONSIGN_TAG: 'shop/absent:1'])
+        agent.started.CONSIGN_WEB_IDENTITY_TOKEN_FILE = work.resolve('token').toString()
+        assert failure { run(agent, work.resolve('page/codes.groovy')) } == 'consign ended with exit code 4'
+        agent.started.putAll([AWS_ENDPOINT_URL_ECR: 'http://127.0.0.1:1', CONSIGN_RETRY_MAX_ATTEMPTS: '2'])
+        run(agent, work.resolve('page/codes.groovy'))
+        assert agent.log.contains('unstable: AWS could not be reached')
     },
     // The map that the step gives; the token as a text instead of a file.
     result: {
