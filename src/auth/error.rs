@@ -83,6 +83,18 @@ pub enum AuthError {
         /// The audience that was asked for.
         audience: String,
     },
+    /// STS refused the credentials that a role was to be assumed with.
+    #[error("STS refused to let these credentials assume the role {role}: {code}: {message}{request}")]
+    AssumeRefused {
+        /// The role.
+        role: String,
+        /// AWS's error code.
+        code: String,
+        /// AWS's words.
+        message: String,
+        /// AWS's request id in brackets, if it gave one.
+        request: String,
+    },
     /// STS could not be asked.
     #[error("asking STS to assume the role {role}")]
     StsUnreachable {
@@ -200,6 +212,11 @@ impl Failure for AuthError {
             }
             Self::RoleRefused { claims, role, audience, code, .. } => {
                 refused_hint(claims, role, audience, code)
+            }
+            Self::AssumeRefused { .. } => {
+                "the role must exist, its trust policy must name whose credentials these are, with the external id if \
+                 it wants one, and they need the permission `sts:AssumeRole` on it"
+                    .into()
             }
             Self::NoCredentials { token_at_hand: true, .. } => {
                 "this job can get an OIDC token: name the role to use it for with `--role-to-assume ARN`".into()

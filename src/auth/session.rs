@@ -2,6 +2,7 @@
 
 use crate::auth::credentials::{RejectExpired, Renewing, RetryExpired};
 use crate::auth::error::AuthError;
+use crate::auth::keys::{Chained, StaticKeys};
 use crate::auth::sts::{RoleSettings, WebIdentity, account_of};
 use crate::auth::token::{TokenSettings, TokenSource, numbered};
 use crate::base::failure::causes;
@@ -22,8 +23,15 @@ use std::time::Duration;
 pub struct SessionSettings {
     /// The region; none means what the AWS configuration says.
     pub region: Option<String>,
-    /// The role to assume with an OIDC token; none means the SDK's own chain.
+    /// The role to assume; none means the keys, or the SDK's own chain.
     pub role: Option<RoleSettings>,
+    /// Keys that come before everything that the environment holds.
+    pub keys: Option<StaticKeys>,
+    /// Whether the role is assumed with the credentials of the SDK's own chain, not with an OIDC token. With keys it is
+    /// assumed with those.
+    pub chaining: bool,
+    /// Where STS answers, if not where the AWS configuration says.
+    pub sts_endpoint: Option<String>,
     /// Where the token is.
     pub token: TokenSettings,
     /// Only credentials of these accounts are used; empty means of any.
@@ -42,6 +50,7 @@ pub struct Session {
     tried: String,
     token_at_hand: bool,
     allowed_accounts: Vec<String>,
+    sts_endpoint: Option<String>,
     backoff: Backoff,
     http: reqwest::Client,
 }
@@ -81,25 +90,36 @@ impl Session {
             .await;
         let found = TokenSource::find(&settings.token, environment);
         let token_at_hand = found.is_ok();
-        let role = settings.role.clone().or_else(|| ambient_role(environment));
-        let (provider, source, tried) = match role {
-            Some(role) => {
+        let role = settings.role.clone();
+        let role = if settings.keys.is_some() { role } else { role.or_else(|| ambient_role(environment)) };
+        let at_hand = match &settings.keys {
+            Some(keys) => {
+                Some((SharedCredentialsProvider::new(keys.credentials()), "the keys that were given"))
+            }
+            None if role.is_some() && !settings.chaining => None,
+            None => {
+                let chain =
+                    DefaultCredentialsChain::builder().region(Region::new(region.clone())).build().await;
+                Some((SharedCredentialsProvider::new(chain), "the AWS configuration"))
+            }
+        };
+        let (provider, source, tried) = match (role, at_hand) {
+            (Some(role), None) => {
                 let token = found.map_err(|tried| AuthError::NoToken { role: role.arn.clone(), tried })?;
                 let source = format!("the OIDC token of {token} for the role {}", role.arn);
-                let sts = aws_sdk_sts::Client::new(&base);
+                let sts = aws_sdk_sts::Client::from_conf(sts_config(&base, settings.sts_endpoint.as_deref()));
                 let provider =
                     WebIdentity { role, token, sts, http: http.clone(), backoff: settings.backoff };
                 (SharedCredentialsProvider::new(provider), source, String::new())
             }
-            None => {
-                let chain =
-                    DefaultCredentialsChain::builder().region(Region::new(region.clone())).build().await;
-                (
-                    SharedCredentialsProvider::new(chain),
-                    "the AWS configuration".to_owned(),
-                    tried(environment),
-                )
+            (Some(role), Some((at_hand, name))) => {
+                let source = format!("{name} for the role {}", role.arn);
+                let provider =
+                    Chained { role, at_hand, sts: sts_config(&base, settings.sts_endpoint.as_deref()) };
+                (SharedCredentialsProvider::new(provider), source, tried(environment))
             }
+            (None, Some((at_hand, name))) => (at_hand, name.to_owned(), tried(environment)),
+            (None, None) => unreachable!("invariant: without a role, something is at hand"),
         };
         let credentials = Renewing::new(provider, clock);
         let config = base
@@ -114,6 +134,7 @@ impl Session {
             tried,
             token_at_hand,
             allowed_accounts: settings.allowed_accounts.clone(),
+            sts_endpoint: settings.sts_endpoint.clone(),
             backoff: settings.backoff,
             http,
         })
@@ -176,7 +197,7 @@ impl Session {
             role: "(none; asking whose credentials these are)".into(),
             source,
         };
-        let answer = aws_sdk_sts::Client::new(&self.config)
+        let answer = aws_sdk_sts::Client::from_conf(sts_config(&self.config, self.sts_endpoint.as_deref()))
             .get_caller_identity()
             .send()
             .await
@@ -205,6 +226,15 @@ impl Session {
     }
 }
 
+/// How STS is talked to; an endpoint that was given comes before that of the AWS configuration.
+fn sts_config(config: &SdkConfig, endpoint: Option<&str>) -> aws_sdk_sts::Config {
+    let builder = aws_sdk_sts::config::Builder::from(config);
+    match endpoint {
+        Some(endpoint) => builder.endpoint_url(endpoint).build(),
+        None => builder.build(),
+    }
+}
+
 /// The role that the environment names for web identity, where no static key comes first.
 fn ambient_role(environment: &Env) -> Option<RoleSettings> {
     environment.get(env::AWS_WEB_IDENTITY_TOKEN_FILE)?;
@@ -216,6 +246,9 @@ fn ambient_role(environment: &Env) -> Option<RoleSettings> {
         session_name: environment.get("AWS_ROLE_SESSION_NAME").unwrap_or("consign").to_owned(),
         duration: None,
         audience: "sts.amazonaws.com".into(),
+        external_id: None,
+        policy: None,
+        policy_arns: Vec::new(),
     })
 }
 

@@ -11,6 +11,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_sts::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_sts::operation::RequestId as _;
+use aws_sdk_sts::types::PolicyDescriptorType;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +26,12 @@ pub struct RoleSettings {
     pub duration: Option<Duration>,
     /// Whom the token shall be for.
     pub audience: String,
+    /// What the owner of the role wants to hear, where it is assumed without a token.
+    pub external_id: Option<String>,
+    /// An IAM policy that narrows what the session may do.
+    pub policy: Option<String>,
+    /// ARNs of IAM policies that narrow it.
+    pub policy_arns: Vec<String>,
 }
 
 /// Gives credentials of a role for the token of the CI. A fresh token is got for each exchange.
@@ -54,6 +61,8 @@ impl WebIdentity {
             .role_session_name(&self.role.session_name)
             .set_duration_seconds(duration)
             .web_identity_token(token.expose())
+            .set_policy(self.role.policy.clone())
+            .set_policy_arns(policies(&self.role.policy_arns))
             .send()
             .await;
         let role = || self.role.arn.clone();
@@ -83,6 +92,12 @@ impl WebIdentity {
         builder.set_account_id(account.map(Into::into));
         Ok(builder.build())
     }
+}
+
+/// Policies as STS takes them.
+pub(crate) fn policies(arns: &[String]) -> Option<Vec<PolicyDescriptorType>> {
+    let all = arns.iter().map(|arn| PolicyDescriptorType::builder().arn(arn).build());
+    (!arns.is_empty()).then(|| all.collect())
 }
 
 /// The account in an ARN.

@@ -3,6 +3,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
 
+use crate::auth::StaticKeys;
 use crate::emulator::Quirk;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -277,6 +278,24 @@ pub(super) struct Aws {
         conflicts_with = "web_identity_token_file"
     )]
     pub(super) web_identity_token_env: Option<String>,
+    /// Assume the role with the credentials of the AWS configuration, not with an OIDC token
+    #[arg(long, env = "CONSIGN_ROLE_CHAINING", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub(super) role_chaining: bool,
+    /// External id, which some roles want to hear where they are assumed without an OIDC token
+    #[arg(long, env = "CONSIGN_ROLE_EXTERNAL_ID", value_name = "ID")]
+    pub(super) role_external_id: Option<String>,
+    /// IAM policy, as JSON, that narrows what the session may do
+    #[arg(long, env = "CONSIGN_INLINE_SESSION_POLICY", value_name = "JSON")]
+    pub(super) inline_session_policy: Option<String>,
+    /// ARN of an IAM policy that narrows what the session may do [repeatable]
+    #[arg(long, env = "CONSIGN_MANAGED_SESSION_POLICIES", value_name = "ARN", value_delimiter = ',')]
+    pub(super) managed_session_policies: Vec<String>,
+    /// Where STS answers (default: as AWS_ENDPOINT_URL_STS and the AWS configuration say)
+    #[arg(long, env = "CONSIGN_STS_ENDPOINT", value_name = "URL")]
+    pub(super) sts_endpoint: Option<String>,
+    /// Keys; no option, as what stands on a command line is seen by everybody.
+    #[arg(skip)]
+    pub(super) keys: Option<StaticKeys>,
     /// AWS region (default: as AWS_REGION and the AWS configuration say)
     #[arg(long, env = "CONSIGN_REGION", value_name = "REGION")]
     pub(super) region: Option<String>,

@@ -270,6 +270,12 @@ async fn session(
         audience,
         web_identity_token_file,
         web_identity_token_env,
+        role_chaining,
+        role_external_id,
+        inline_session_policy,
+        managed_session_policies,
+        sts_endpoint,
+        keys,
         region: asked_region,
         allowed_account_ids,
         retry_max_attempts: _,
@@ -293,6 +299,9 @@ async fn session(
                 session_name: role_session_name.clone(),
                 duration: role_duration_seconds.map(|seconds| Duration::from_secs(seconds.into())),
                 audience: audience.clone(),
+                external_id: role_external_id.clone(),
+                policy: inline_session_policy.clone(),
+                policy_arns: managed_session_policies.clone(),
             })
         }
     };
@@ -301,6 +310,12 @@ async fn session(
     let settings = SessionSettings {
         region: asked_region.clone().or_else(|| from_environment().map(str::to_owned)).or(region),
         role,
+        keys: keys.clone(),
+        chaining: *role_chaining,
+        sts_endpoint: match sts_endpoint {
+            None => None,
+            Some(text) => Some(endpoint(text).map_err(|why| bad_option("--sts-endpoint", why))?.into()),
+        },
         token: TokenSettings {
             file: web_identity_token_file.clone(),
             variable: web_identity_token_env.clone(),
