@@ -31,6 +31,8 @@ variables! {
     ACTIONS_ID_TOKEN_REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
     /// Set by GitHub Actions.
     GITHUB_ACTIONS = "GITHUB_ACTIONS";
+    /// GitHub Actions: the folder of the repository, which annotations name files from.
+    GITHUB_WORKSPACE = "GITHUB_WORKSPACE";
     /// GitHub Actions: the file that takes a step's outputs.
     GITHUB_OUTPUT = "GITHUB_OUTPUT";
     /// GitHub Actions: the file that takes a step's summary.
@@ -47,6 +49,8 @@ variables! {
     SOURCE_DATE_EPOCH = "SOURCE_DATE_EPOCH";
     /// Turns colours off when it is set and not empty (<https://no-color.org>).
     NO_COLOR = "NO_COLOR";
+    /// The inputs of `action.yml`, as JSON; if it is not set, they are read from stdin.
+    CONSIGN_ACTION_INPUTS = "CONSIGN_ACTION_INPUTS";
     /// The role to assume with the CI's OIDC token.
     CONSIGN_ROLE_TO_ASSUME = "CONSIGN_ROLE_TO_ASSUME";
     /// Where `/v2/` of an ECR host is found, instead of at that host.

@@ -108,6 +108,9 @@ pub trait Reporter: Send + Sync + Debug {
     /// Takes one event.
     fn event(&self, event: Event);
 
+    /// The work is over, however it ended; what comes next is its result or its error.
+    fn finish(&self) {}
+
     /// Shorthand for a warning.
     fn warn(&self, message: String) {
         self.event(Event::Warning { message });

@@ -3,7 +3,10 @@
 //! Outputs are made of [`Published`](crate::publish::Published) alone.
 
 pub mod files;
+pub mod github;
 pub mod outputs;
+pub mod summary;
 
 pub use files::{OutputError, OutputFile};
 pub use outputs::Outputs;
+pub use summary::summary;

@@ -1,6 +1,6 @@
 //! What was published, in the form that each CI and tool takes.
 
-use crate::base::human;
+use crate::base::RegistryHost;
 use crate::publish::Published;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
@@ -55,9 +55,37 @@ impl Outputs<'_> {
         Value::Object(metadata)
     }
 
-    /// For `GITHUB_OUTPUT`: `digest`, `imageid`, `image`, `tags`, `metadata`
+    /// The registries, each once: `123456789012.dkr.ecr.eu-west-1.amazonaws.com`.
+    fn registries(&self) -> Vec<String> {
+        let mut registries: Vec<_> = self.0.iter().map(|published| name(published).0.to_owned()).collect();
+        registries.dedup();
+        registries
+    }
+
+    /// The repositories without their registries: GitHub withholds outputs in which it finds a secret, and for some an
+    /// account id is one.
+    fn repositories(&self) -> Vec<String> {
+        self.0.iter().map(|published| name(published).1.to_owned()).collect()
+    }
+
+    /// The digest of the image for each platform, as the registry holds it.
+    fn platform_digests(&self) -> Value {
+        let images = self.first().platforms.iter();
+        Value::Object(images.map(|image| (image.platform.to_string(), json!(image.digest))).collect())
+    }
+
+    /// The AWS account of the first registry, if it is one of ECR's.
+    fn account(&self) -> Option<String> {
+        match RegistryHost::new(name(self.first()).0) {
+            RegistryHost::Ecr { account, .. } => Some(account),
+            _ => None,
+        }
+    }
+
+    /// For `GITHUB_OUTPUT`
     /// (<https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions#multiline-strings>).
-    pub fn github_output(&self) -> String {
+    /// `account` is whose credentials were used, if that is known.
+    pub fn github_output(&self, account: Option<&str>) -> String {
         let mut text = String::new();
         for (name, value) in [
             ("digest", self.digest()),
@@ -65,6 +93,10 @@ impl Outputs<'_> {
             ("image", self.references().join("\n")),
             ("tags", self.tags().join("\n")),
             ("metadata", self.metadata().to_string()),
+            ("registry", self.registries().join("\n")),
+            ("repository", self.repositories().join("\n")),
+            ("platform-digests", self.platform_digests().to_string()),
+            ("aws-account-id", account.map(str::to_owned).or_else(|| self.account()).unwrap_or_default()),
         ] {
             if value.contains('\n') {
                 let delimiter = delimiter(&value);
@@ -108,28 +140,11 @@ impl Outputs<'_> {
         }
         text
     }
+}
 
-    /// For `GITHUB_STEP_SUMMARY`, in Markdown.
-    pub fn summary(&self) -> String {
-        let mut text = String::new();
-        for published in self.0 {
-            let state = if published.unchanged { " (it was there already)" } else { "" };
-            let _ = writeln!(text, "### {}{state}\n", published.repository);
-            let _ = writeln!(text, "| | |\n|---|---|\n| digest | `{}` |", published.digest);
-            for tag in &published.tags {
-                let _ = writeln!(text, "| tag | `{tag}` |");
-            }
-            let _ = writeln!(text, "\n| layer | size | sent | time |\n|---|---:|---:|---:|");
-            for layer in &published.layers {
-                let sent = if layer.sent == 0 { "reused".to_owned() } else { human::size(layer.sent) };
-                let time = human::duration(std::time::Duration::from_millis(layer.milliseconds));
-                let name = layer.name.replace('|', "\\|");
-                let _ = writeln!(text, "| {name} | {} | {sent} | {time} |", human::size(layer.size));
-            }
-            text.push('\n');
-        }
-        text
-    }
+/// Registry and repository.
+fn name(published: &Published) -> (&str, &str) {
+    published.repository.split_once('/').unwrap_or(("", &published.repository))
 }
 
 /// A line that does not occur in `value`.
@@ -165,7 +180,7 @@ mod tests {
 
     #[test]
     fn github_output_survives_any_value() {
-        let text = Outputs(&[published()]).github_output();
+        let text = Outputs(&[published()]).github_output(None);
         insta::assert_snapshot!(text, @r#"
         digest=sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f
         imageid=sha256:b79606fb3afea5bd1609ed40b622142f1c98125abcfe89a76a661b0e8e343910
@@ -175,6 +190,10 @@ mod tests {
         123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api:latest
         CONSIGN_EOF
         metadata={"containerimage.config.digest":"sha256:b79606fb3afea5bd1609ed40b622142f1c98125abcfe89a76a661b0e8e343910","containerimage.descriptor":{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f","size":8,"platform":{"architecture":"arm64","os":"linux"}},"containerimage.digest":"sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f","image.name":"123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api:1.4,123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api:latest"}
+        registry=123456789012.dkr.ecr.eu-west-1.amazonaws.com
+        repository=shop/api
+        platform-digests={"linux/arm64":"sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f"}
+        aws-account-id=123456789012
         "#);
         assert_eq!(delimiter("a\nCONSIGN_EOF\nb"), "CONSIGN_EOF_");
     }

@@ -82,6 +82,9 @@ pub(super) enum Command {
     Validate(Existing),
     /// Serve ECR, STS and an OIDC issuer on loopback, or run a command against them
     Emulator(Emulator),
+    /// Build as the inputs of action.yml say
+    #[command(hide = true)]
+    GithubAction,
     /// Print a completion script for a shell
     Completions {
         /// Which shell

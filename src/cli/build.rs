@@ -10,7 +10,7 @@ use super::settings::list;
 use super::targets::{Registries, ensure_repository, manifest_id, references};
 use crate::auth::Session;
 use crate::base::clock::{Clock as _, SystemClock};
-use crate::base::{Event, Platform, Reference};
+use crate::base::{Event, Platform, Reference, Secret};
 use crate::build::{BuildSettings, Output, Recipe, output, prepare};
 use crate::image::{Form, LayoutWriter};
 use crate::publish::{Published, Reuse, Target, publish};
@@ -33,7 +33,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     }
     let targets = if args.push { registries.targets(&tags)? } else { Vec::new() };
     let cache_from = references("--cache-from", &args.layers.cache_from)?;
-    let results = ResultFiles::check(&args.results, &context.environment)?;
+    let mut results = ResultFiles::check(&args.results, &context.environment)?;
     let outputs: Vec<_> = args.outputs.iter().map(|text| parse_output(text)).collect::<Result<_, _>>()?;
     let (plan, file) = plan(&args)?;
     let settings = BuildSettings {
@@ -76,8 +76,10 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
             cache_from: (!args.layers.no_cache).then_some(&cache_from),
         };
         let create = args.registry.create_repository.then_some(&repository);
+        results.belong_to(push.authenticate().await?);
         let published = push.all(&targets, create).await?;
         recipe.cache.save(context.reporter.as_ref());
+        context.reporter.finish();
         results.write(&published)?;
         let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
         let mut json = json!({ "digest": published[0].digest, "published": published });
@@ -88,6 +90,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         context.printer.result(&lines, &json)?;
     } else if let Some((digest, facts)) = built {
         recipe.cache.save(context.reporter.as_ref());
+        context.reporter.finish();
         let mut names: Vec<String> = tags.iter().map(|tag| name(tag) + "@").collect();
         names.dedup();
         if names.is_empty() {
@@ -206,16 +209,27 @@ impl Push<'_> {
         Reuse::Images(own.map(manifest_id).collect())
     }
 
+    /// Gets the credentials, and tells whose account they belong to, if that is known.
+    async fn authenticate(&self) -> Result<Option<String>, Fail> {
+        let Some(session) = self.session else { return Ok(None) };
+        let mut account = session.authenticate().await.map_err(auth)?;
+        if self.context.mask_account {
+            // Asked for if need be: it has to be known to be hidden.
+            let known = session.account().await.map_err(auth)?;
+            self.context.printer.mask(&Secret::new(known.as_str()));
+            account = Some(known);
+        }
+        let source = session.source().to_owned();
+        self.context.reporter.event(Event::Authenticated { source, arn: None });
+        Ok(account)
+    }
+
     async fn all(
         &self,
         targets: &[(Reference, Target)],
         create: Option<&NewRepository>,
     ) -> Result<Vec<Published>, Fail> {
         let reporter = &self.context.reporter;
-        if let Some(session) = self.session {
-            session.authenticate().await.map_err(auth)?;
-            reporter.event(Event::Authenticated { source: session.source().to_owned(), arn: None });
-        }
         let mut published = Vec::with_capacity(targets.len());
         for (reference, target) in targets {
             let environment = &self.context.environment;

@@ -1,11 +1,13 @@
 //! The command line: arguments → settings → calls → report. The only room that prints, exits or reads the
 //! environment.
 
+mod action;
 mod args;
 mod build;
 mod emulator;
 mod error;
 mod explain;
+mod github;
 mod image;
 mod plan;
 mod printer;
@@ -16,6 +18,8 @@ mod targets;
 
 use crate::base::failure::causes;
 use crate::base::{Env, Event, Failure, Reporter, env};
+use crate::ci::github::annotation::annotations;
+use crate::ci::github::{Command as Workflow, Place};
 use args::{Cli, Command, ProgressForm};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use error::{CliError, Fail};
@@ -33,6 +37,10 @@ struct Context {
     matches: ArgMatches,
     /// Whether stderr is read by a machine.
     json_progress: bool,
+    /// Where we are in a job of GitHub Actions.
+    github: Option<Place>,
+    /// Whether the log shall not show the AWS account.
+    mask_account: bool,
 }
 
 impl Context {
@@ -47,6 +55,11 @@ impl Context {
                 hint: failure.hint(),
                 code,
             });
+        } else if let Some(place) = &self.github {
+            let text = self.printer.explanation(failure);
+            for command in annotations(failure, &text, place) {
+                self.printer.command(&command);
+            }
         } else {
             self.printer.failure(failure);
         }
@@ -62,12 +75,20 @@ pub fn main() -> ExitCode {
     let environment: Env = variables
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
+    let place = github::place(&environment);
     let parsed = settings::command(&environment, Cli::command()).try_get_matches().and_then(|matches| {
         let cli = Cli::from_arg_matches(&matches)?;
         Ok((matches, cli))
     });
     let (matches, cli) = match parsed {
         Ok(parsed) => parsed,
+        Err(error) if error.use_stderr() && place.is_some() => {
+            let text = error.render().to_string();
+            let printer = Printer::new(args::Format::Text, true, true);
+            printer
+                .command(&Workflow::error("consign", text.strip_prefix("error: ").unwrap_or(&text).trim()));
+            return ExitCode::from(2);
+        }
         Err(error) => {
             // Help goes to stdout and is no failure; a wrong option goes to stderr and is one.
             let printed = error.print();
@@ -77,10 +98,24 @@ pub fn main() -> ExitCode {
         }
     };
     start_log(cli.global.verbose);
-    let printer = Printer::new(cli.global.format, environment.get(env::NO_COLOR).is_some());
-    let reporter = report::reporter(cli.global.progress, cli.global.quiet, printer);
     let json_progress = cli.global.progress == ProgressForm::Json;
-    let context = Context { environment, printer, reporter, matches, json_progress };
+    // Whoever reads JSON from stderr is no runner, and the command that the emulator runs has a log of its own.
+    let place = place.filter(|_| !json_progress && !matches!(cli.command, Command::Emulator(_)));
+    let no_colour = environment.get(env::NO_COLOR).is_some();
+    let printer = Printer::new(cli.global.format, no_colour, place.is_some());
+    let mut reporter = report::reporter(cli.global.progress, cli.global.quiet, printer);
+    if place.is_some() && !cli.global.quiet && cli.global.progress != ProgressForm::None {
+        reporter = Arc::new(github::Grouping::new(printer, reporter));
+    }
+    let context = Context {
+        environment,
+        printer,
+        reporter,
+        matches,
+        json_progress,
+        github: place,
+        mask_account: false,
+    };
     if cli.global.show_settings {
         return match settings::show(&cli.command, &context) {
             Ok(()) => ExitCode::SUCCESS,
@@ -108,6 +143,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Inspect(args) => image::inspect(args, context).await,
             Command::Validate(args) => image::validate(args, context).await,
             Command::Emulator(args) => return emulator::run(args, context).await,
+            Command::GithubAction => Box::pin(action::run(context)).await,
             Command::Completions { shell } => completions(shell, context),
         }
         .map(|()| ExitCode::SUCCESS)
@@ -115,11 +151,13 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
     let done = tokio::select! {
         done = work => done,
         signal = interrupted(), if stops => {
+            context.reporter.finish();
             // Dropping the work takes its temporary files along and stops its threads.
             context.printer.stderr("interrupted: no tag was set and no result was written after this point");
             return ExitCode::from(128 + signal);
         }
     };
+    context.reporter.finish();
     done.unwrap_or_else(|failure: Fail| context.fail(&*failure))
 }
 

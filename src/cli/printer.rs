@@ -2,8 +2,10 @@
 
 use super::args::Format;
 use super::error::{CliError, Fail};
-use crate::base::Failure;
+use crate::base::{Failure, Secret};
+use crate::ci::github::{Command, harmless};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 
 /// Writes results to stdout and everything else to stderr, with colours only on a terminal.
@@ -11,18 +13,23 @@ use std::io::{self, IsTerminal as _, Write as _};
 pub(super) struct Printer {
     pub(super) format: Format,
     pub(super) colour: bool,
+    /// Whether a runner of GitHub Actions looks for commands in what is printed.
+    pub(super) github: bool,
 }
 
 impl Printer {
-    /// `no_colour` is whether `NO_COLOR` is set.
-    pub(super) fn new(format: Format, no_colour: bool) -> Self {
-        Self { format, colour: !no_colour && io::stderr().is_terminal() }
+    /// `no_colour` is whether `NO_COLOR` is set, `github` whether this is a job of GitHub Actions.
+    pub(super) fn new(format: Format, no_colour: bool, github: bool) -> Self {
+        Self { format, colour: !no_colour && io::stderr().is_terminal(), github }
     }
 
     /// A result: `text`, or `json` if that was asked for.
     pub(super) fn result(self, text: &str, json: &Value) -> Result<(), Fail> {
         let text = match self.format {
+            Format::Text if self.github => harmless(text).into_owned(),
             Format::Text => text.to_owned(),
+            // Only a string can hold this, and it stays the same string.
+            Format::Json if self.github => format!("{json:#}\n").replace("##[", "#\\u0023["),
             Format::Json => format!("{json:#}\n"),
         };
         self.stdout(&text)
@@ -42,10 +49,29 @@ impl Printer {
     }
 
     /// A line for stderr.
-    #[expect(clippy::unused_self, reason = "nothing is printed without a printer")]
     pub(super) fn stderr(self, line: &str) {
+        let line = if self.github { harmless(line) } else { Cow::Borrowed(line) };
+        self.raw(&line);
+    }
+
+    #[expect(clippy::unused_self, reason = "nothing is printed without a printer")]
+    fn raw(self, line: &str) {
         if let Err(error) = writeln!(io::stderr().lock(), "{line}") {
             tracing::debug!("stderr: {error}");
+        }
+    }
+
+    /// A command for GitHub's runner. It goes to stderr, as stdout is the result.
+    pub(super) fn command(self, command: &Command) {
+        self.raw(&command.to_string());
+    }
+
+    /// Has a secret hidden in the log from here on, if there is a runner that does that.
+    pub(super) fn mask(self, secret: &Secret) {
+        if self.github {
+            for command in Command::masks(secret) {
+                self.raw(command.expose());
+            }
         }
     }
 
@@ -55,13 +81,32 @@ impl Printer {
 
     /// `warning: …`
     pub(super) fn warning(self, message: &str) {
-        self.stderr(&format!("{} {message}", self.paint("1;33", "warning:")));
+        if self.github {
+            self.command(&Command::warning(message));
+        } else {
+            self.stderr(&format!("{} {message}", self.paint("1;33", "warning:")));
+        }
+    }
+
+    /// `note: …`
+    pub(super) fn notice(self, message: &str) {
+        if self.github {
+            self.command(&Command::notice(message));
+        } else {
+            self.stderr(&format!("{} {message}", self.paint("1;36", "note:")));
+        }
     }
 
     /// What failed, why, and what to do next.
     pub(super) fn failure(self, failure: &dyn Failure) {
-        let mut text = format!("{} {failure}", self.paint("1;31", "error:"));
-        let mut said = failure.to_string();
+        let label = self.paint("1;31", "error:");
+        self.stderr(&format!("{label} {}", self.explanation(failure)));
+    }
+
+    /// What failed, why, and what to do next, without saying that it is an error.
+    pub(super) fn explanation(self, failure: &dyn Failure) -> String {
+        let mut text = failure.to_string();
+        let mut said = text.clone();
         let mut cause = failure.source();
         while let Some(error) = cause {
             let line = error.to_string();
@@ -77,6 +122,6 @@ impl Printer {
             let label = self.paint("1;36", "hint:");
             text = format!("{text}\n{label} {hint}");
         }
-        self.stderr(&text);
+        text
     }
 }

@@ -3,7 +3,8 @@
 use super::args::Results;
 use super::error::Fail;
 use crate::base::{Env, env};
-use crate::ci::{OutputFile, Outputs};
+use crate::ci::summary::LIMIT;
+use crate::ci::{OutputFile, Outputs, summary};
 use crate::publish::Published;
 use std::path::Path;
 
@@ -17,6 +18,7 @@ pub(super) struct ResultFiles {
     properties: Option<OutputFile>,
     github_output: Option<OutputFile>,
     github_summary: Option<OutputFile>,
+    account: Option<String>,
 }
 
 impl ResultFiles {
@@ -33,7 +35,13 @@ impl ResultFiles {
             properties: check(properties_file.as_deref())?,
             github_output: variable(env::GITHUB_OUTPUT)?,
             github_summary: variable(env::GITHUB_STEP_SUMMARY)?,
+            account: None,
         })
+    }
+
+    /// Keeps the AWS account that the credentials belong to; it is a result too.
+    pub(super) fn belong_to(&mut self, account: Option<String>) {
+        self.account = account;
     }
 
     /// Writes what was published.
@@ -50,10 +58,10 @@ impl ResultFiles {
         replace(&self.properties, &|| outputs.properties())?;
         // Last, as a later step acts on it at once.
         if let Some(file) = &self.github_summary {
-            file.append(&outputs.summary())?;
+            file.append(&summary(published, LIMIT))?;
         }
         if let Some(file) = &self.github_output {
-            file.append(&outputs.github_output())?;
+            file.append(&outputs.github_output(self.account.as_deref()))?;
         }
         Ok(())
     }

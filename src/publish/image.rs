@@ -44,6 +44,7 @@ pub async fn publish_finished<R: Registry>(
     digests.dedup();
     let available = registry.available(repository, &digests).await?;
 
+    let began = Instant::now();
     let jobs = manifest.layers.iter().enumerate().map(|(index, layer)| {
         let here = available.contains(&layer.digest);
         async move {
@@ -56,8 +57,8 @@ pub async fn publish_finished<R: Registry>(
                 registry.upload(repository, Arc::clone(&source), progress).await?.sent
             };
             let because = if sent == 0 { Because::BlobThere } else { Because::Missing };
-            let took = started.elapsed();
-            Ok::<_, RegistryError>(report(index, source.name(), layer, (sent, because), took, reporter))
+            let span = (started - began, started.elapsed());
+            Ok::<_, RegistryError>(report(index, source.name(), layer, (sent, because), span, reporter))
         }
     });
     let reports: Vec<_> = futures::stream::iter(jobs).buffered(AT_A_TIME).try_collect().await?;

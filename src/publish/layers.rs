@@ -57,6 +57,8 @@ pub struct LayerReport {
     pub because: Because,
     /// Time that it took to make and send.
     pub milliseconds: u64,
+    /// When that began, in milliseconds after work on the layers did.
+    pub started_milliseconds: u64,
 }
 
 /// All layers are in the repository.
@@ -106,6 +108,7 @@ pub(super) async fn make_present<R: Registry>(
     previous: &mut Previous,
     reporter: &Arc<dyn Reporter>,
 ) -> Result<(LayersPresent, Vec<LayerFacts>), RegistryError> {
+    let began = Instant::now();
     let sources: Vec<_> =
         (0..recipe.layers.len()).map(|index| Arc::new(recipe.source(index, reporter))).collect();
     let prepared = prepare(registry, recipe, &sources, repository, previous).await?;
@@ -129,8 +132,8 @@ pub(super) async fn make_present<R: Registry>(
         async move {
             let (facts, sent, because) = job.run(source, prepared, here).await?;
             recipe.learn(index, &facts);
-            let took = started.elapsed();
-            let report = report(index, source.name(), &facts.descriptor, (sent, because), took, reporter);
+            let span = (started - began, started.elapsed());
+            let report = report(index, source.name(), &facts.descriptor, (sent, because), span, reporter);
             Ok::<_, RegistryError>((report, facts))
         }
     });
@@ -262,15 +265,17 @@ impl<R: Registry> Job<'_, R> {
     }
 }
 
-/// Tells that a layer is there, and makes the record of it.
+/// Tells that a layer is there, and makes the record of it. `span` is when work on it began, after work on the layers
+/// did, and how long it took.
 pub(super) fn report(
     index: usize,
     name: &str,
     descriptor: &Descriptor,
     (sent, because): (u64, Because),
-    took: Duration,
+    (started, took): (Duration, Duration),
     reporter: &Arc<dyn Reporter>,
 ) -> LayerReport {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     reporter.event(Event::LayerDone {
         index,
         name: name.to_owned(),
@@ -284,7 +289,8 @@ pub(super) fn report(
         size: descriptor.size,
         sent,
         because,
-        milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        milliseconds: milliseconds(took),
+        started_milliseconds: milliseconds(started),
     }
 }
 

@@ -49,29 +49,28 @@ impl Failure for SpecError {
 
 impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n")?;
-            }
-            let Problem { line, column, width, source_line, message, hint } = problem;
-            writeln!(f, "{}:{line}:{column}: {message}", self.file.display())?;
-            let gutter = " ".repeat(line.to_string().len());
-            writeln!(f, "{gutter} |")?;
-            writeln!(f, "{line} | {source_line}")?;
-            // What stands before is repeated as white space of the same width, tabs included.
-            let indent: String =
-                source_line.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-            let missing = (column - 1).saturating_sub(indent.chars().count());
-            write!(f, "{gutter} | {indent}{}{}", " ".repeat(missing), "^".repeat(*width))?;
-            if let Some(hint) = hint {
-                write!(f, "\nhint: {hint}")?;
-            }
-        }
-        Ok(())
+        let problems: Vec<_> = self.problems.iter().map(|problem| problem.text(&self.file)).collect();
+        f.write_str(&problems.join("\n"))
     }
 }
 
 impl Problem {
+    /// The problem in `file`, with the place, the line and a hint.
+    pub fn text(&self, file: &Path) -> String {
+        let Self { line, column, width, source_line, message, hint } = self;
+        let gutter = " ".repeat(line.to_string().len());
+        // What stands before is repeated as white space of the same width, tabs included.
+        let indent: String =
+            source_line.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let missing = " ".repeat((column - 1).saturating_sub(indent.chars().count()));
+        let marks = "^".repeat(*width);
+        let hint = hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        format!(
+            "{}:{line}:{column}: {message}\n{gutter} |\n{line} | {source_line}\n{gutter} | {indent}{missing}{marks}{hint}",
+            file.display()
+        )
+    }
+
     /// A problem at a place of `text`. `meant` is the text that is wrong, if it is a single word.
     pub(super) fn new(
         text: &str,

@@ -79,10 +79,14 @@ fn every_form() {
     [HOST]/shop/api:2
     CONSIGN_EOF
     metadata={"containerimage.config.digest":"sha256:[DIGEST]","containerimage.descriptor":{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:[DIGEST]","size":401,"platform":{"architecture":"amd64","os":"linux"}},"containerimage.digest":"sha256:[DIGEST]","image.name":"[HOST]/shop/api:1,[HOST]/shop/api:2"}
+    registry=[HOST]
+    repository=shop/api
+    platform-digests={"linux/amd64":"sha256:[DIGEST]"}
+    aws-account-id=123456789012
     "#);
     insta::assert_snapshot!(shown("summary"), @r"
     before
-    ### [HOST]/shop/api
+    ### `[HOST]/shop/api`
 
     | | |
     |---|---|
@@ -90,9 +94,11 @@ fn every_form() {
     | tag | `1` |
     | tag | `2` |
 
-    | layer | size | sent | time |
-    |---|---:|---:|---:|
-    | context | 188 B | 188 B | [TIME] |
+    1 layer, 0 reused, 188 B sent.
+
+    | layer | size | sent | time | timeline |
+    |---|---:|---:|---:|---|
+    | context | 188 B | 188 B | [TIME] | `[TIMELINE]` |
     ");
     // Nothing else was left in the folder.
     assert_eq!(fs_err::read_dir(t.path("out")).unwrap().count(), 7);
