@@ -12,6 +12,7 @@ mod distribution;
 mod docs;
 mod emulator_cli;
 mod faults;
+mod github;
 mod image;
 mod outputs;
 mod plain_registry;
