@@ -1,30 +1,28 @@
 //! What an OIDC token says about itself, for messages. The token is not verified here; STS does that.
 
+use crate::base::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The claims that a trust policy can be about
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html>).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(default)]
 pub struct Claims {
     /// Who issued it.
-    #[serde(default)]
     pub iss: Option<String>,
     /// Whom it is about.
-    #[serde(default)]
     pub sub: Option<String>,
     /// For whom it was issued.
-    #[serde(default)]
     pub aud: Option<Audience>,
     /// When it ends, in seconds since 1970.
-    #[serde(default)]
     pub exp: Option<i64>,
 }
 
 /// One audience or several.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Audience {
     /// The usual form.
@@ -42,12 +40,27 @@ impl fmt::Display for Audience {
     }
 }
 
+impl Audience {
+    /// The one that AWS goes by: the first.
+    pub fn first(&self) -> Option<&str> {
+        match self {
+            Self::One(audience) => Some(audience),
+            Self::Many(audiences) => audiences.first().map(String::as_str),
+        }
+    }
+}
+
 impl Claims {
     /// Reads the claims of a JWT, or none if it is not one. The signature is never looked at, so it can't get
     /// into a message.
     pub fn of(token: &str) -> Option<Self> {
         let payload = token.split('.').nth(1)?;
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?).ok()
+    }
+
+    /// When it ends.
+    pub fn expires(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.exp?).ok()
     }
 
     /// The issuer as IAM's provider ARN and condition keys have it: without `https://`.

@@ -1,13 +1,10 @@
 //! Why we are nobody for AWS.
 
-use crate::auth::claims::Claims;
+use crate::auth::denied::Refusal;
 use crate::base::{Failure, Kind};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// The audience that AWS documents for its role trust policies.
-const USUAL_AUDIENCE: &str = "sts.amazonaws.com";
 
 /// Obtaining credentials failed. No variant holds a token or a key.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +46,14 @@ pub enum AuthError {
         /// Its name.
         name: String,
     },
+    /// The program that gives tokens did not.
+    #[error("asking `{}` for an OIDC token: {why}", program.display())]
+    TokenProgram {
+        /// The program.
+        program: PathBuf,
+        /// Why; nothing of what it printed as its result.
+        why: String,
+    },
     /// What we got is no token.
     #[error("what {origin} holds is not a JSON Web Token")]
     NotAToken {
@@ -62,27 +67,12 @@ pub enum AuthError {
         role: String,
         /// One line for each place.
         tried: String,
+        /// What to do, in the terms of the CI at hand.
+        advice: String,
     },
     /// STS refused the token.
-    #[error(
-        "STS refused to let the OIDC token of {origin} assume the role {role}: {code}: {message}{request}"
-    )]
-    RoleRefused {
-        /// The role.
-        role: String,
-        /// Where the token came from.
-        origin: String,
-        /// AWS's error code.
-        code: String,
-        /// AWS's words.
-        message: String,
-        /// AWS's request id in brackets, if it gave one.
-        request: String,
-        /// What the token says.
-        claims: Claims,
-        /// The audience that was asked for.
-        audience: String,
-    },
+    #[error("{0}")]
+    RoleRefused(Box<Refusal>),
     /// STS refused the credentials that a role was to be assumed with.
     #[error("STS refused to let these credentials assume the role {role}: {code}: {message}{request}")]
     AssumeRefused {
@@ -130,6 +120,26 @@ pub enum AuthError {
         path: PathBuf,
         /// Why; nothing of what stands in the file.
         why: String,
+    },
+    /// There is no place for a file with credentials.
+    #[error("there is no place for the registry's password: neither HOME nor DOCKER_CONFIG is set")]
+    NoDockerConfig,
+    /// A file with credentials is not as it should be, so nothing is changed in it.
+    #[error("`{}` was left as it is, since its form is not Docker's: {why}", path.display())]
+    DockerConfigForm {
+        /// The file.
+        path: PathBuf,
+        /// Why; nothing of what stands in the file.
+        why: String,
+    },
+    /// A file with credentials could not be written.
+    #[error("writing the credentials to `{}`", path.display())]
+    DockerConfigWrite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
     /// A credential helper did not work.
     #[error("the credential helper for {host} that `{}` names did not work: {why}", path.display())]
@@ -180,7 +190,11 @@ impl AuthError {
 impl Failure for AuthError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoRegion | Self::DockerConfig { .. } => Kind::Input,
+            Self::NoRegion
+            | Self::DockerConfig { .. }
+            | Self::NoDockerConfig
+            | Self::DockerConfigForm { .. }
+            | Self::DockerConfigWrite { .. } => Kind::Input,
             Self::TokenRequest { .. } | Self::StsUnreachable { .. } | Self::EcrUnreachable { .. } => {
                 Kind::Exhausted
             }
@@ -199,25 +213,25 @@ impl Failure for AuthError {
                  never gets a token"
                     .into()
             }
-            Self::TokenFile { .. } | Self::TokenVariable { .. } | Self::NotAToken { .. } => {
+            Self::TokenVariable { name } => format!(
+                "check `--web-identity-token-env`; in GitLab the job has to declare the token: `id_tokens: {{ {name}: {{ \
+                 aud: sts.amazonaws.com }} }}`"
+            ),
+            Self::TokenFile { .. } | Self::NotAToken { .. } => {
                 "check `--web-identity-token-file` and `--web-identity-token-env`, and that the CI issues the \
                  token for this job"
                     .into()
             }
-            Self::NoToken { .. } => {
-                "in GitHub Actions give the job `permissions: id-token: write`; in GitLab declare `id_tokens:` \
-                 and name the variable with `--web-identity-token-env`; elsewhere pass \
-                 `--web-identity-token-file`"
-                    .into()
-            }
-            Self::RoleRefused { claims, role, audience, code, .. } => {
-                refused_hint(claims, role, audience, code)
+            Self::TokenProgram { program, .. } => {
+                format!("run it in the job to see more: `{} oidc request-token`", program.display())
             }
             Self::AssumeRefused { .. } => {
                 "the role must exist, its trust policy must name whose credentials these are, with the external id if \
                  it wants one, and they need the permission `sts:AssumeRole` on it"
                     .into()
             }
+            Self::NoToken { advice, .. } => advice.clone(),
+            Self::RoleRefused(refusal) => refusal.hint(),
             Self::NoCredentials { token_at_hand: true, .. } => {
                 "this job can get an OIDC token: name the role to use it for with `--role-to-assume ARN`".into()
             }
@@ -233,12 +247,18 @@ impl Failure for AuthError {
             Self::DockerConfig { .. } => {
                 "log in again with `docker login` or `podman login`, which write the file anew".into()
             }
+            Self::NoDockerConfig => "set DOCKER_CONFIG to a folder, or pass `--registry-auth-file PATH`".into(),
+            Self::DockerConfigForm { .. } => "correct the file, or move it away, and run the same command again".into(),
+            Self::DockerConfigWrite { .. } => {
+                "another place is taken with DOCKER_CONFIG=FOLDER, or with `--registry-auth-file PATH`".into()
+            }
             Self::DockerHelper { host, .. } => format!(
                 "install the helper `docker-credential-…` that the file names, or log in without one: \
                  `docker login {host}`"
             ),
             Self::EcrPasswordRefused { .. } => {
-                "the role needs the permission `ecr:GetAuthorizationToken` on `*`; `--transport ecr` does without"
+                "the role needs the permission `ecr:GetAuthorizationToken` on `*`; a push with `--transport ecr` does \
+                 without"
                     .into()
             }
             Self::EcrUnreachable { .. } => {
@@ -247,31 +267,4 @@ impl Failure for AuthError {
             Self::Unusable { .. } => "log in to the registry again: `docker login HOST`".into(),
         })
     }
-}
-
-/// What the token says, and what the trust policy of the role has to say for it to be let in.
-fn refused_hint(claims: &Claims, role: &str, audience: &str, code: &str) -> String {
-    let provider = claims.provider().unwrap_or("ISSUER");
-    let account = role.split(':').nth(4).unwrap_or("ACCOUNT");
-    let or_none = |value: Option<String>| value.unwrap_or_else(|| "(none)".into());
-    let aud = or_none(claims.aud.as_ref().map(ToString::to_string));
-    let sub = or_none(claims.sub.clone());
-    let lead = match code {
-        "ExpiredTokenException" => "the token ran out before it was used; ask for a fresh one",
-        "InvalidIdentityToken" => {
-            "IAM must know the issuer as an OIDC provider that lists the token's audience"
-        }
-        _ => "the role must exist, and its trust policy must match the token",
-    };
-    let usual = if audience == USUAL_AUDIENCE {
-        String::new()
-    } else {
-        format!(" (asked for with `--audience`; usually it is {USUAL_AUDIENCE})")
-    };
-    format!(
-        "{lead}\n  the token says:\n    iss {iss}\n    sub {sub}\n    aud {aud}\n  the trust policy of {role} \
-         must have:\n    \"Principal\": {{\"Federated\": \"arn:aws:iam::{account}:oidc-provider/{provider}\"}}\n    \
-         \"{provider}:aud\": \"{audience}\"{usual}\n    \"{provider}:sub\": a pattern that matches the sub above",
-        iss = or_none(claims.iss.clone()),
-    )
 }

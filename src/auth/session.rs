@@ -4,7 +4,7 @@ use crate::auth::credentials::{RejectExpired, Renewing, RetryExpired};
 use crate::auth::error::AuthError;
 use crate::auth::keys::{Chained, StaticKeys};
 use crate::auth::sts::{RoleSettings, WebIdentity, account_of};
-use crate::auth::token::{TokenSettings, TokenSource, numbered};
+use crate::auth::token::{MissingToken, TokenSettings, TokenSource, numbered};
 use crate::base::failure::causes;
 use crate::base::{Backoff, Clock, Env, env};
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -45,6 +45,7 @@ pub struct SessionSettings {
 pub struct Session {
     config: SdkConfig,
     credentials: Renewing,
+    web_identity: Option<WebIdentity>,
     region: String,
     source: String,
     tried: String,
@@ -88,10 +89,16 @@ impl Session {
             .no_credentials()
             .load()
             .await;
-        let found = TokenSource::find(&settings.token, environment);
+        // Keys that were given are not for a role that the environment names.
+        let ambient = ambient_role(environment).filter(|_| settings.keys.is_none());
+        let (role, token) = match (&settings.role, ambient) {
+            (Some(role), _) => (Some(role.clone()), settings.token.clone()),
+            // The role and the file belong together, whatever else the CI offers.
+            (None, Some((role, file))) => (Some(role), settings.token.or_file(&file)),
+            (None, None) => (None, settings.token.clone()),
+        };
+        let found = TokenSource::find(&token, environment);
         let token_at_hand = found.is_ok();
-        let role = settings.role.clone();
-        let role = if settings.keys.is_some() { role } else { role.or_else(|| ambient_role(environment)) };
         let at_hand = match &settings.keys {
             Some(keys) => {
                 Some((SharedCredentialsProvider::new(keys.credentials()), "the keys that were given"))
@@ -103,13 +110,19 @@ impl Session {
                 Some((SharedCredentialsProvider::new(chain), "the AWS configuration"))
             }
         };
+        let mut web_identity = None;
         let (provider, source, tried) = match (role, at_hand) {
             (Some(role), None) => {
-                let token = found.map_err(|tried| AuthError::NoToken { role: role.arn.clone(), tried })?;
+                let token = found.map_err(|MissingToken { tried, advice }| AuthError::NoToken {
+                    role: role.arn.clone(),
+                    tried,
+                    advice,
+                })?;
                 let source = format!("the OIDC token of {token} for the role {}", role.arn);
                 let sts = aws_sdk_sts::Client::from_conf(sts_config(&base, settings.sts_endpoint.as_deref()));
                 let provider =
                     WebIdentity { role, token, sts, http: http.clone(), backoff: settings.backoff };
+                web_identity = Some(provider.clone());
                 (SharedCredentialsProvider::new(provider), source, String::new())
             }
             (Some(role), Some((at_hand, name))) => {
@@ -129,6 +142,7 @@ impl Session {
         Ok(Self {
             config,
             credentials,
+            web_identity,
             region,
             source,
             tried,
@@ -148,6 +162,11 @@ impl Session {
     /// Where the credentials come from, for people.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The role and the source of tokens, if the credentials come from an OIDC token.
+    pub fn web_identity(&self) -> Option<&WebIdentity> {
+        self.web_identity.as_ref()
     }
 
     /// How often something is tried.
@@ -235,13 +254,13 @@ fn sts_config(config: &SdkConfig, endpoint: Option<&str>) -> aws_sdk_sts::Config
     }
 }
 
-/// The role that the environment names for web identity, where no static key comes first.
-fn ambient_role(environment: &Env) -> Option<RoleSettings> {
-    environment.get(env::AWS_WEB_IDENTITY_TOKEN_FILE)?;
+/// The role that the environment names for web identity, and the file with its token, where no static key comes first.
+fn ambient_role(environment: &Env) -> Option<(RoleSettings, String)> {
+    let file = environment.get(env::AWS_WEB_IDENTITY_TOKEN_FILE)?;
     if environment.get("AWS_ACCESS_KEY_ID").is_some() {
         return None;
     }
-    Some(RoleSettings {
+    let role = RoleSettings {
         arn: environment.get(env::AWS_ROLE_ARN)?.to_owned(),
         session_name: environment.get("AWS_ROLE_SESSION_NAME").unwrap_or("consign").to_owned(),
         duration: None,
@@ -249,7 +268,8 @@ fn ambient_role(environment: &Env) -> Option<RoleSettings> {
         external_id: None,
         policy: None,
         policy_arns: Vec::new(),
-    })
+    };
+    Some((role, file.to_owned()))
 }
 
 /// What the SDK's chain looks at, in its order, with what stands there; names only, never values of secrets.

@@ -2,8 +2,9 @@
 //! (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>).
 
 use crate::auth::claims::Claims;
+use crate::auth::denied::Refusal;
 use crate::auth::error::AuthError;
-use crate::auth::token::TokenSource;
+use crate::auth::token::{TokenFacts, TokenSource};
 use crate::base::Backoff;
 use crate::base::failure::causes;
 use aws_credential_types::Credentials;
@@ -35,7 +36,7 @@ pub struct RoleSettings {
 }
 
 /// Gives credentials of a role for the token of the CI. A fresh token is got for each exchange.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct WebIdentity {
     /// Which role, and how.
     pub role: RoleSettings,
@@ -50,6 +51,11 @@ pub struct WebIdentity {
 }
 
 impl WebIdentity {
+    /// A token as [`assume`](Self::assume) would show it to STS, described.
+    pub async fn describe_token(&self) -> Result<TokenFacts, AuthError> {
+        self.token.describe(&self.http, &self.role.audience, self.backoff).await
+    }
+
     /// One exchange.
     pub async fn assume(&self) -> Result<Credentials, AuthError> {
         let token = self.token.fetch(&self.http, &self.role.audience, self.backoff).await?;
@@ -67,15 +73,16 @@ impl WebIdentity {
             .await;
         let role = || self.role.arn.clone();
         let answer = answer.map_err(|error| match &error {
-            SdkError::ServiceError(service) => AuthError::RoleRefused {
+            SdkError::ServiceError(service) => AuthError::RoleRefused(Box::new(Refusal {
                 role: role(),
                 origin: self.token.to_string(),
+                issued: self.token.issued(),
                 code: service.err().code().unwrap_or("unknown error").to_owned(),
                 message: service.err().message().unwrap_or("no message").to_owned(),
-                request: error.request_id().map(|id| format!(" (request id {id})")).unwrap_or_default(),
+                request: error.request_id().map(str::to_owned),
                 claims: Claims::of(token.expose()).unwrap_or_default(),
                 audience: self.role.audience.clone(),
-            },
+            })),
             _ => AuthError::StsUnreachable { role: role(), source: causes(&error).into() },
         })?;
         let credentials = answer.credentials.ok_or_else(|| AuthError::StsUnreachable {

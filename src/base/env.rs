@@ -37,8 +37,22 @@ variables! {
     GITHUB_OUTPUT = "GITHUB_OUTPUT";
     /// GitHub Actions: the file that takes a step's summary.
     GITHUB_STEP_SUMMARY = "GITHUB_STEP_SUMMARY";
+    /// GitHub Actions: the file that takes folders for the PATH of later steps.
+    GITHUB_PATH = "GITHUB_PATH";
     /// Set by GitLab CI.
     GITLAB_CI = "GITLAB_CI";
+    /// GitLab CI: the token that `id_tokens:` put under this name.
+    CONSIGN_ID_TOKEN = "CONSIGN_ID_TOKEN";
+    /// GitLab CI: the token that `id_tokens:` put under this name, if there is no `CONSIGN_ID_TOKEN`.
+    AWS_ID_TOKEN = "AWS_ID_TOKEN";
+    /// Bitbucket Pipelines: the step's OIDC token.
+    BITBUCKET_STEP_OIDC_TOKEN = "BITBUCKET_STEP_OIDC_TOKEN";
+    /// `CircleCI`: the job's OIDC token, with branch or tag in its subject.
+    CIRCLE_OIDC_TOKEN_V2 = "CIRCLE_OIDC_TOKEN_V2";
+    /// `CircleCI`: the job's OIDC token in its older form.
+    CIRCLE_OIDC_TOKEN = "CIRCLE_OIDC_TOKEN";
+    /// Buildkite: with it, `buildkite-agent` gets the job's OIDC token.
+    BUILDKITE_AGENT_ACCESS_TOKEN = "BUILDKITE_AGENT_ACCESS_TOKEN";
     /// The folder of Docker's `config.json`, where `docker login` keeps credentials of registries.
     DOCKER_CONFIG = "DOCKER_CONFIG";
     /// The file where `podman login` and `skopeo login` keep credentials of registries.

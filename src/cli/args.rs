@@ -80,6 +80,12 @@ pub(super) enum Command {
     /// Recompute every digest and size of an image
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(Existing),
+    /// Let Docker, podman and skopeo into ECR
+    Login(super::login::Login),
+    /// Take a login out again
+    Logout(super::login::Logout),
+    /// Answer Docker's credential helper protocol; `docker-credential-consign` is another name of it
+    CredentialHelper(super::credential_helper::CredentialHelper),
     /// Serve ECR, STS and an OIDC issuer on loopback, or run a command against them
     Emulator(Emulator),
     /// Build as the inputs of action.yml say

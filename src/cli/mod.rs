@@ -4,11 +4,13 @@
 mod action;
 mod args;
 mod build;
+mod credential_helper;
 mod emulator;
 mod error;
 mod explain;
 mod github;
 mod image;
+mod login;
 mod plan;
 mod printer;
 mod report;
@@ -76,7 +78,9 @@ pub fn main() -> ExitCode {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let place = github::place(&environment);
-    let parsed = settings::command(&environment, Cli::command()).try_get_matches().and_then(|matches| {
+    let arguments = credential_helper::arguments(std::env::args_os());
+    let command = settings::command(&environment, Cli::command());
+    let parsed = command.try_get_matches_from(arguments).and_then(|matches| {
         let cli = Cli::from_arg_matches(&matches)?;
         Ok((matches, cli))
     });
@@ -142,6 +146,9 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Push(args) => image::push(args, context).await,
             Command::Inspect(args) => image::inspect(args, context).await,
             Command::Validate(args) => image::validate(args, context).await,
+            Command::Login(args) => Box::pin(login::login(args, context)).await,
+            Command::Logout(args) => login::logout(args, context).await,
+            Command::CredentialHelper(args) => return credential_helper::run(args, context).await,
             Command::Emulator(args) => return emulator::run(args, context).await,
             Command::GithubAction => Box::pin(action::run(context)).await,
             Command::Completions { shell } => completions(shell, context),

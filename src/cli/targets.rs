@@ -230,7 +230,7 @@ pub(super) async fn ensure_repository(
 }
 
 /// A URL with a host.
-fn endpoint(text: &str) -> Result<Url, String> {
+pub(super) fn endpoint(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
     if !url.has_host() {
         return Err(format!("`{text}` has no host"));
@@ -242,7 +242,7 @@ fn endpoint(text: &str) -> Result<Url, String> {
 }
 
 /// `HOST:PORT` of a URL.
-fn authority(url: &Url) -> String {
+pub(super) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
@@ -257,7 +257,7 @@ fn backoff(aws: &Aws) -> Backoff {
 }
 
 /// The AWS session that the options ask for. Nothing is asked of AWS yet.
-async fn session(
+pub(super) async fn session(
     aws: &Aws,
     region: Option<String>,
     environment: &Env,

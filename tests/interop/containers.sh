@@ -41,18 +41,8 @@ YAML
 
 WHAT_IT_SAYS="consigned: one two three four in /opt as 1000, shipped"
 
-podman_() {
-  # Limits that a container in a container may set; runc, because it works under every kind of cgroup.
-  timeout 300 podman --root "$WORK/podman/root" --runroot "$WORK/podman/run" --tmpdir "$WORK/podman/tmp" \
-    --storage-driver vfs --cgroup-manager cgroupfs --events-backend file --runtime runc "$@"
-}
-
 podman_run() {
   podman_ run --rm --network none --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "$@"
-}
-
-docker_() {
-  timeout 300 docker --config "$WORK/docker/config" --host "unix://$WORK/docker/socket" "$@"
 }
 
 docker_run() {
@@ -103,28 +93,6 @@ containers_runc() {
     "$(timeout 60 runc --root "$WORK/runc" run --bundle "$WORK/containers.bundle" "$name")"
 }
 
-containers_dockerd() {
-  local count
-  mkdir -p "$WORK/docker"
-  echo '{}' >"$WORK/docker/daemon.json"
-  # Outside of the check's subshell it would not end with it: `clean_up` does that.
-  dockerd --data-root "$WORK/docker/data" --exec-root "$WORK/docker/exec" --pidfile "$WORK/docker/pid" \
-    --config-file "$WORK/docker/daemon.json" --host "unix://$WORK/docker/socket" --storage-driver vfs \
-    --iptables=false --ip6tables=false --bridge=none --ip-forward=false --ip-masq=false \
-    >"$WORK/docker/log" 2>&1 &
-  remember $!
-  for ((count = 0; count < 120; count++)); do
-    if docker_ version >/dev/null 2>&1; then
-      docker_ version
-      return
-    fi
-    kill -0 $! 2>/dev/null || break
-    sleep 0.5
-  done
-  tail -n 30 "$WORK/docker/log"
-  fail "dockerd did not start"
-}
-
 containers_docker() {
   local image
   image=$REGISTRY/interop/busybox@$(cat "$WORK/containers.digest")
@@ -171,7 +139,7 @@ check "containers: podman pulls and runs it, not compressed" containers_podman_n
 check "containers: podman runs the archive, the layout and its tar" containers_podman_file
 check "containers: runc runs what umoci unpacked" containers_runc
 check "containers: skopeo reads the archive, the layout and its tar" containers_skopeo
-check "containers: dockerd starts" containers_dockerd
+check "containers: dockerd starts" dockerd_start
 if [[ -S $WORK/docker/socket ]]; then
   check "containers: Docker pulls and runs it" containers_docker
   check "containers: Docker loads and runs the archive" containers_docker_file

@@ -243,6 +243,46 @@ layers() {
   done
 }
 
+# --- engines ---------------------------------------------------------------------------------------------------------
+
+podman_() {
+  # Limits that a container in a container may set; runc, because it works under every kind of cgroup.
+  timeout 300 podman --root "$WORK/podman/root" --runroot "$WORK/podman/run" --tmpdir "$WORK/podman/tmp" \
+    --storage-driver vfs --cgroup-manager cgroupfs --events-backend file --runtime runc "$@"
+}
+
+# With the configuration of DOCKER_CONFIG, else one of its own.
+docker_() {
+  timeout 300 docker --config "${DOCKER_CONFIG:-$WORK/docker/config}" --host "unix://$WORK/docker/socket" "$@"
+}
+
+# dockerd_start: unless it runs already, for `docker_`. It ends with everything.
+dockerd_start() {
+  local count
+  if [[ -S $WORK/docker/socket ]]; then
+    docker_ version
+    return
+  fi
+  mkdir -p "$WORK/docker"
+  echo '{}' >"$WORK/docker/daemon.json"
+  # Outside of the check's subshell it would not end with it: `clean_up` does that.
+  dockerd --data-root "$WORK/docker/data" --exec-root "$WORK/docker/exec" --pidfile "$WORK/docker/pid" \
+    --config-file "$WORK/docker/daemon.json" --host "unix://$WORK/docker/socket" --storage-driver vfs \
+    --iptables=false --ip6tables=false --bridge=none --ip-forward=false --ip-masq=false \
+    >"$WORK/docker/log" 2>&1 &
+  remember $!
+  for ((count = 0; count < 120; count++)); do
+    if docker_ version >/dev/null 2>&1; then
+      docker_ version
+      return
+    fi
+    kill -0 $! 2>/dev/null || break
+    sleep 0.5
+  done
+  tail -n 30 "$WORK/docker/log"
+  fail "dockerd did not start"
+}
+
 # --- trees ----------------------------------------------------------------------------------------------------------
 
 # A real tree of many thousand files that a machine with Rust has: its documentation, else the sources of

@@ -18,11 +18,14 @@ fn a_wrong_audience_shows_what_the_token_says_and_what_the_policy_wants() {
     reading app
     context: 4 entries, 41 B
     error: STS refused to let the OIDC token of GitHub Actions assume the role arn:aws:iam::123456789012:role/consign: InvalidIdentityToken: Incorrect token audience (request id [UUID])
-    hint: IAM must know the issuer as an OIDC provider that lists the token's audience
+    hint: IAM in the account 123456789012 does not know the issuer as an OIDC provider, or the provider does not list the audience; one of these, run there, helps:
+        aws iam create-open-id-connect-provider --url http://[HOST]/oidc --client-id-list somebody-else
+        aws iam add-client-id-to-open-id-connect-provider --client-id somebody-else --open-id-connect-provider-arn arn:aws:iam::123456789012:oidc-provider/[HOST]/oidc
       the token says:
         iss http://[HOST]/oidc
         sub repo:consign/demo:ref:refs/heads/main
         aud somebody-else
+        exp [TIME]
       the trust policy of arn:aws:iam::123456789012:role/consign must have:
         "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/[HOST]/oidc"}
         "[HOST]/oidc:aud": "somebody-else" (asked for with `--audience`; usually it is sts.amazonaws.com)
@@ -46,14 +49,15 @@ fn a_subject_that_the_trust_policy_does_not_match_is_denied() {
     reading app
     context: 4 entries, 41 B
     error: STS refused to let the OIDC token of the file `[DIR]/token` assume the role arn:aws:iam::123456789012:role/consign: AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity (request id [UUID])
-    hint: the role must exist, and its trust policy must match the token
+    hint: the role must exist in the account 123456789012, and its trust policy must match the token; AWS does not tell which of the two is wrong, and `aws iam get-role --role-name consign`, run there, does
       the token says:
         iss http://[HOST]/oidc
         sub repo:evil/fork:pull_request
         aud sts.amazonaws.com
+        exp [TIME]
       the trust policy of arn:aws:iam::123456789012:role/consign must have:
         "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/[HOST]/oidc"}
-        "[HOST]/oidc:aud": "sts.amazonaws.com"
+        "[HOST]/oidc:aud": "sts.amazonaws.com" (chosen where the token is issued; `--audience` has no say in it)
         "[HOST]/oidc:sub": a pattern that matches the sub above
     "#);
     assert!(!ended.stderr.contains(token.expose()));
@@ -75,6 +79,56 @@ fn a_token_from_a_file_a_variable_or_the_environment() {
     ambient.succeeds();
     assert!(t.requests("GET /oidc/token").is_empty());
     assert_eq!(t.requests("AssumeRoleWithWebIdentity").len(), 3);
+}
+
+#[test]
+fn the_token_of_every_ci() {
+    let t = Context::with_ecr(&[]);
+    let token = t.ecr().identity_token("sts.amazonaws.com", None);
+    let mut job = 0;
+    let mut log_in = |variables: &[(&str, &str)]| {
+        let run =
+            t.consign(["login"]).without(GITHUB[0]).without(GITHUB[1]).without("AWS_WEB_IDENTITY_TOKEN_FILE");
+        let ended = variables.iter().fold(run, |run, (name, value)| run.env(name, value)).output();
+        job += 1;
+        assert_eq!(t.requests("AssumeRoleWithWebIdentity").len(), job, "{ended}");
+        assert_eq!(ended.code, Some(0), "{ended}");
+        ended.stderr.lines().next().unwrap().to_owned()
+    };
+    for (ci, variable) in [
+        ("GitLab CI", "CONSIGN_ID_TOKEN"),
+        ("GitLab CI", "AWS_ID_TOKEN"),
+        ("Bitbucket Pipelines", "BITBUCKET_STEP_OIDC_TOKEN"),
+        ("CircleCI", "CIRCLE_OIDC_TOKEN_V2"),
+        ("CircleCI", "CIRCLE_OIDC_TOKEN"),
+    ] {
+        let line =
+            log_in(&[("GITLAB_CI", if ci == "GitLab CI" { "true" } else { "" }), (variable, token.expose())]);
+        assert!(line.contains(&format!("the OIDC token of {ci} (the variable `{variable}`)")), "{line}");
+    }
+    // The agent is asked anew, for the audience that was asked for, and no shell has a part in it.
+    t.file("answer", token.expose());
+    let script = format!(
+        "#!/bin/sh\necho \"$# $*\" >>{0}/asked\n[ \"$4\" = 'sts.amazonaws.com' ] && cat {0}/answer\n",
+        t.path("").display()
+    );
+    let agent = t.file("agent folder/buildkite-agent", script);
+    fs_err::set_permissions(agent, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", t.path("agent folder").display());
+    let line = log_in(&[("BUILDKITE_AGENT_ACCESS_TOKEN", "t"), ("PATH", &path)]);
+    assert!(line.contains("the OIDC token of Buildkite for"), "{line}");
+    let asked = fs_err::read_to_string(t.path("asked")).unwrap();
+    assert_eq!(asked, "4 oidc request-token --audience sts.amazonaws.com\n");
+}
+
+#[test]
+fn the_role_of_the_surroundings_goes_with_the_token_of_the_surroundings() {
+    // As on a runner in Kubernetes, in a job that could have a token of GitHub's too.
+    let t = Context::with_ecr(&[]);
+    t.consign(["login"]).without("CONSIGN_ROLE_TO_ASSUME").succeeds();
+    assert!(t.requests("GET /oidc/token").is_empty());
+    t.consign(["login"]).succeeds();
+    assert_eq!(t.requests("GET /oidc/token").len(), 1);
 }
 
 #[test]
@@ -118,8 +172,12 @@ fn a_role_without_a_token_lists_what_was_tried() {
       1. --web-identity-token-file: not given
       2. --web-identity-token-env: not given
       3. GitHub Actions: ACTIONS_ID_TOKEN_REQUEST_URL is not set
-      4. AWS_WEB_IDENTITY_TOKEN_FILE: not set
-    hint: in GitHub Actions give the job `permissions: id-token: write`; in GitLab declare `id_tokens:` and name the variable with `--web-identity-token-env`; elsewhere pass `--web-identity-token-file`
+      4. GitLab CI: GITLAB_CI is not set
+      5. Bitbucket Pipelines: BITBUCKET_STEP_OIDC_TOKEN is not set
+      6. CircleCI: CIRCLE_OIDC_TOKEN_V2 and CIRCLE_OIDC_TOKEN are not set
+      7. Buildkite: BUILDKITE_AGENT_ACCESS_TOKEN is not set
+      8. Jenkins, Kubernetes: AWS_WEB_IDENTITY_TOKEN_FILE is not set
+    hint: in GitHub Actions give the job `permissions: id-token: write`; in GitLab declare `id_tokens:`; in Bitbucket set `oidc: true`; elsewhere pass `--web-identity-token-file` or `--web-identity-token-env`
     ");
     let missing = t.consign(PUSH.iter().chain(&role).chain(&["--web-identity-token-file", "nope"])).fails(3);
     assert!(missing.contains("reading the OIDC token file `nope`"), "{missing}");

@@ -98,7 +98,18 @@ fn the_reference_is_what_help_says() {
          comes before its variable, which comes before the file and the default. A variable that is set to nothing counts as not \
          set. Lists in a variable stand one a line.\n",
     );
-    for command in ["", "build", "push", "inspect", "validate", "emulator", "completions"] {
+    for command in [
+        "",
+        "build",
+        "push",
+        "inspect",
+        "validate",
+        "login",
+        "logout",
+        "credential-helper",
+        "emulator",
+        "completions",
+    ] {
         let arguments: Vec<&str> = [command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
         let help = t.consign(arguments).env("COLUMNS", "100").succeeds();
         let title = format!("consign {command}");

@@ -7,6 +7,7 @@
 mod auth;
 mod bad_input;
 mod cli;
+mod denied;
 mod determinism;
 mod distribution;
 mod docs;
@@ -14,6 +15,7 @@ mod emulator_cli;
 mod faults;
 mod github;
 mod image;
+mod login;
 mod outputs;
 mod plain_registry;
 mod push;

@@ -187,7 +187,7 @@ impl std::fmt::Display for Ended {
     }
 }
 
-/// `text` without ports, folders, request ids and digests.
+/// `text` without ports, folders, request ids, digests, and the ends of tokens and passwords.
 pub(crate) fn redacted(text: &str, folder: &Path) -> String {
     let text = text.replace(&folder.display().to_string(), "[DIR]");
     let filters = [
@@ -197,6 +197,7 @@ pub(crate) fn redacted(text: &str, folder: &Path) -> String {
         (r"sha256:[0-9a-f]{12}\b", "sha256:[SHORT]"),
         (r"\d+ ms|\d+\.\d s", "[TIME]"),
         (r"[·█]{32}", "[TIMELINE]"),
+        (r"\b(exp|until) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "$1 [TIME]"),
     ];
     filters.iter().fold(text, |text, (pattern, with)| {
         regex::Regex::new(pattern).unwrap().replace_all(&text, *with).into_owned()

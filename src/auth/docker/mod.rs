@@ -1,8 +1,15 @@
-//! Credentials that other tools have stored: `docker login`, `podman login`, credential helpers.
+//! Credentials of registries as Docker and its kind keep them: what other tools have stored (here), what is written for
+//! them ([`config`]), their credential helpers ([`helper`]), and being one ([`protocol`]).
 //!
 //! Formats: <https://docs.docker.com/reference/cli/docker/login/#credential-stores> and
 //! <https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md>; they are read by the library
 //! `docker_credential`, helpers included. Which file is read is decided here, as that library asks the environment.
+
+pub mod config;
+pub mod helper;
+pub mod protocol;
+
+pub use config::{ConfigFile, Keeper};
 
 use crate::auth::AuthError;
 use crate::base::{Env, Secret, env};
@@ -29,14 +36,19 @@ pub enum Login {
     IdentityToken(Secret),
 }
 
-/// The files that are looked at, in this order, as far as they exist: the one that `REGISTRY_AUTH_FILE` names,
-/// Docker's (`DOCKER_CONFIG`, else `~/.docker`), and podman's of the session.
-fn files(environment: &Env) -> Vec<PathBuf> {
-    let docker = match (environment.get(env::DOCKER_CONFIG), environment.get("HOME")) {
+/// Docker's file: in the folder `DOCKER_CONFIG`, else in `~/.docker`.
+fn docker_file(environment: &Env) -> Option<PathBuf> {
+    match (environment.get(env::DOCKER_CONFIG), environment.get("HOME")) {
         (Some(folder), _) => Some(Path::new(folder).join("config.json")),
         (None, Some(home)) => Some(Path::new(home).join(".docker/config.json")),
         (None, None) => None,
-    };
+    }
+}
+
+/// The files that are looked at, in this order, as far as they exist: the one that `REGISTRY_AUTH_FILE` names,
+/// Docker's (`DOCKER_CONFIG`, else `~/.docker`), and podman's of the session.
+fn files(environment: &Env) -> Vec<PathBuf> {
+    let docker = docker_file(environment);
     let podman =
         environment.get(env::XDG_RUNTIME_DIR).map(|folder| Path::new(folder).join("containers/auth.json"));
     let named = environment.get(env::REGISTRY_AUTH_FILE).map(PathBuf::from);
