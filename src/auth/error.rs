@@ -225,6 +225,11 @@ impl Failure for AuthError {
             Self::TokenProgram { program, .. } => {
                 format!("run it in the job to see more: `{} oidc request-token`", program.display())
             }
+            Self::AssumeRefused { .. } => {
+                "the role must exist, its trust policy must name whose credentials these are, with the external id if \
+                 it wants one, and they need the permission `sts:AssumeRole` on it"
+                    .into()
+            }
             Self::NoToken { advice, .. } => advice.clone(),
             Self::RoleRefused(refusal) => refusal.hint(),
             Self::AssumeRefused { .. } => {

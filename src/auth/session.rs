@@ -98,8 +98,8 @@ impl Session {
             .no_credentials()
             .load()
             .await;
-        // Keys that were given come before a role that merely is in the environment.
-        let ambient = if settings.keys.is_some() { None } else { ambient_role(environment) };
+        // Keys that were given are not for a role that the environment names.
+        let ambient = ambient_role(environment).filter(|_| settings.keys.is_none());
         let (role, token) = match (&settings.role, ambient) {
             (Some(role), _) => (Some(role.clone()), settings.token.clone()),
             // The role and the file belong together, whatever else the CI offers.

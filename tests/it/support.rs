@@ -196,6 +196,7 @@ pub(crate) fn redacted(text: &str, folder: &Path) -> String {
         (r"sha256:[0-9a-f]{64}", "sha256:[DIGEST]"),
         (r"sha256:[0-9a-f]{12}\b", "sha256:[SHORT]"),
         (r"\d+ ms|\d+\.\d s", "[TIME]"),
+        (r"[·█]{32}", "[TIMELINE]"),
         (r"\b(exp|until) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "$1 [TIME]"),
         (r"[·█]{32}", "[TIMELINE]"),
     ];
