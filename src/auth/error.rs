@@ -232,11 +232,6 @@ impl Failure for AuthError {
             }
             Self::NoToken { advice, .. } => advice.clone(),
             Self::RoleRefused(refusal) => refusal.hint(),
-            Self::AssumeRefused { .. } => {
-                "the role must exist, its trust policy must name whose credentials these are, with the external id if \
-                 it wants one, and they need the permission `sts:AssumeRole` on it"
-                    .into()
-            }
             Self::NoCredentials { token_at_hand: true, .. } => {
                 "this job can get an OIDC token: name the role to use it for with `--role-to-assume ARN`".into()
             }
