@@ -50,16 +50,7 @@ fn a_pull_request_from_a_fork() {
     exit: 3
     ----- stdout -----
     ----- stderr -----
-    error: there is no OIDC token to assume the role arn:aws:iam::123456789012:role/consign with; tried, in this order:
-      1. --web-identity-token-file: not given
-      2. --web-identity-token-env: not given
-      3. GitHub Actions: ACTIONS_ID_TOKEN_REQUEST_URL is not set
-      4. GitLab CI: GITLAB_CI is not set
-      5. Bitbucket Pipelines: BITBUCKET_STEP_OIDC_TOKEN is not set
-      6. CircleCI: CIRCLE_OIDC_TOKEN_V2 and CIRCLE_OIDC_TOKEN are not set
-      7. Buildkite: BUILDKITE_AGENT_ACCESS_TOKEN is not set
-      8. Jenkins, Kubernetes: AWS_WEB_IDENTITY_TOKEN_FILE is not set
-    hint: this job runs for a pull request from the fork `evil/shop`, and GitHub gives such jobs no OIDC token, whatever `permissions: id-token: write` says. Build without `--push` there, and push after the merge; `pull_request_target` is no way out, as it would give the fork's code your role
+    ::error title=consign::there is no OIDC token to assume the role arn:aws:iam::123456789012:role/consign with; tried, in this order:%0A  1. --web-identity-token-file: not given%0A  2. --web-identity-token-env: not given%0A  3. GitHub Actions: ACTIONS_ID_TOKEN_REQUEST_URL is not set%0A  4. GitLab CI: GITLAB_CI is not set%0A  5. Bitbucket Pipelines: BITBUCKET_STEP_OIDC_TOKEN is not set%0A  6. CircleCI: CIRCLE_OIDC_TOKEN_V2 and CIRCLE_OIDC_TOKEN are not set%0A  7. Buildkite: BUILDKITE_AGENT_ACCESS_TOKEN is not set%0A  8. Jenkins, Kubernetes: AWS_WEB_IDENTITY_TOKEN_FILE is not set%0Ahint: this job runs for a pull request from the fork `evil/shop`, and GitHub gives such jobs no OIDC token, whatever `permissions: id-token: write` says. Build without `--push` there, and push after the merge; `pull_request_target` is no way out, as it would give the fork's code your role
     ");
     event("acme/shop");
     let own = told(job(&t, &github));
@@ -74,19 +65,7 @@ fn a_job_of_github_without_the_permission() {
     exit: 3
     ----- stdout -----
     ----- stderr -----
-    error: there is no OIDC token to assume the role arn:aws:iam::123456789012:role/consign with; tried, in this order:
-      1. --web-identity-token-file: not given
-      2. --web-identity-token-env: not given
-      3. GitHub Actions: ACTIONS_ID_TOKEN_REQUEST_URL is not set
-      4. GitLab CI: GITLAB_CI is not set
-      5. Bitbucket Pipelines: BITBUCKET_STEP_OIDC_TOKEN is not set
-      6. CircleCI: CIRCLE_OIDC_TOKEN_V2 and CIRCLE_OIDC_TOKEN are not set
-      7. Buildkite: BUILDKITE_AGENT_ACCESS_TOKEN is not set
-      8. Jenkins, Kubernetes: AWS_WEB_IDENTITY_TOKEN_FILE is not set
-    hint: give the job these permissions; a workflow that is called needs them from its caller too, and pull requests from forks never get a token
-        permissions:
-          id-token: write
-          contents: read
+    ::error title=consign::there is no OIDC token to assume the role arn:aws:iam::123456789012:role/consign with; tried, in this order:%0A  1. --web-identity-token-file: not given%0A  2. --web-identity-token-env: not given%0A  3. GitHub Actions: ACTIONS_ID_TOKEN_REQUEST_URL is not set%0A  4. GitLab CI: GITLAB_CI is not set%0A  5. Bitbucket Pipelines: BITBUCKET_STEP_OIDC_TOKEN is not set%0A  6. CircleCI: CIRCLE_OIDC_TOKEN_V2 and CIRCLE_OIDC_TOKEN are not set%0A  7. Buildkite: BUILDKITE_AGENT_ACCESS_TOKEN is not set%0A  8. Jenkins, Kubernetes: AWS_WEB_IDENTITY_TOKEN_FILE is not set%0Ahint: give the job these permissions; a workflow that is called needs them from its caller too, and pull requests from forks never get a token%0A    permissions:%0A      id-token: write%0A      contents: read
     ");
 }
 
