@@ -69,7 +69,7 @@ struct PushPolicy {
     /// [repeatable]
     #[arg(
         long = "repository",
-        env = "CONSIGN_REPOSITORY",
+        env = "CONSIGN_IAM_REPOSITORY",
         value_name = "NAME",
         value_delimiter = ',',
         required = true

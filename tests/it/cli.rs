@@ -22,7 +22,9 @@ fn every_option_has_a_variable() {
         let help = t.consign(command.split(' ').chain(["--help"])).succeeds();
         let mut option = String::new();
         let mut without: Vec<String> = Vec::new();
-        for line in help.lines() {
+        // Examples name options too.
+        let (options, _) = help.split_once("\nExamples:").unwrap_or((&help, ""));
+        for line in options.lines() {
             if let Some(start) = line.find("--").filter(|_| line.trim_start().starts_with('-')) {
                 line[start..].split([' ', '=', ',']).next().unwrap().clone_into(&mut option);
                 without.push(option.clone());

@@ -641,7 +641,8 @@ fn what_is_not_given_comes_from_the_host_the_role_or_the_environment_and_is_neve
     // Lists in variables stand one a line, in commands of two words too.
     let listed = t.consign(["iam", "push-policy", "--account", ACCOUNT]).env("AWS_REGION", "us-east-1");
     let policy: Value =
-        serde_json::from_str(&listed.env("CONSIGN_REPOSITORY", "shop/api\nshop/web\n").succeeds()).unwrap();
+        serde_json::from_str(&listed.env("CONSIGN_IAM_REPOSITORY", "shop/api\nshop/web\n").succeeds())
+            .unwrap();
     assert_eq!(policy["Statement"][0]["Resource"].as_array().unwrap().len(), 2);
 }
 
