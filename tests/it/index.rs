@@ -202,7 +202,7 @@ fn results_as_of_a_build() {
     CONSIGN_TAGS=[HOST]/shop/api:1 [HOST]/shop/api:latest
     ");
     insta::assert_snapshot!(shown("summary"), @r"
-    ### [HOST]/shop/api
+    ### `[HOST]/shop/api`
 
     | | |
     |---|---|

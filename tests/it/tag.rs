@@ -282,7 +282,7 @@ fn results_for_the_next_step() {
     assert!(read("output").contains(&format!("digest={image}\n")), "{}", read("output"));
     assert!(read("iid").starts_with("sha256:") && read("iid") != image);
     insta::assert_snapshot!(crate::support::redacted(&read("summary"), &t.path("")), @r"
-    ### [HOST]/shop/api
+    ### `[HOST]/shop/api`
 
     | | |
     |---|---|
