@@ -301,7 +301,7 @@ check "zizmor would find an injection" insecure
 check "consign is found on PATH" on_path
 check "consign is taken from a release" released
 check "a forged release is refused" forged
-check "consign is built from source" from_source
+check "cargo is asked for consign where there is no release" from_source
 check "one job: build, push, deploy by digest" one_job
 check "hostile values in a job" hostile
 check "build-and-push.yml" build_and_push
