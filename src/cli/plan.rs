@@ -59,7 +59,15 @@ fn find_file(args: &Build) -> Option<PathBuf> {
 }
 
 fn read_file(path: &Path) -> Result<Plan, Fail> {
-    let text = fs_err::read_to_string(path).map_err(|error| CliError::input(error.to_string()))?;
+    let text = fs_err::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            CliError::input(format!("the file `{}` does not exist", path.display())).hinted(
+                "--file is looked for from the current directory, not from the context; without it, \
+                 CONTEXT/consign.yaml is read if it is there",
+            )
+        }
+        _ => CliError::input(error.to_string()),
+    })?;
     match spec::kind(&text) {
         spec::Kind::ConsignYaml => Ok(spec::yaml::parse(path, &text)?),
         spec::Kind::Dockerfile => Err(CliError::input(format!(

@@ -384,3 +384,15 @@ fn sources_that_are_no_images() {
     hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/api`; if it exists, check the region and the account
     ");
 }
+
+#[test]
+fn a_file_that_is_not_there() {
+    let t = Context::new();
+    t.app();
+    let ended = t.consign(["build", "app", "--file", "nowhere.yaml"]).output();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+    insta::assert_snapshot!(ended.stderr, @r"
+    error: the file `nowhere.yaml` does not exist
+    hint: --file is looked for from the current directory, not from the context; without it, CONTEXT/consign.yaml is read if it is there
+    ");
+}
