@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::args::{Build, Format, LayersMode};
+use super::check;
 use super::error::{CliError, Fail, auth, bad_option};
 use super::explain::{self, Explained};
 use super::plan::{encoding, plan};
@@ -23,6 +24,9 @@ use std::sync::Arc;
 
 pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> {
     split_lists(&mut args, context);
+    if args.check {
+        return check::run(&args, context);
+    }
     // Everything that can be wrong without looking at the context or the network is found first.
     let tags = references("--tag", &args.tags)?;
     let registries = Registries::new(&args.registry, &args.aws)?;
@@ -36,6 +40,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     let results = ResultFiles::check(&args.results, &context.environment)?;
     let outputs: Vec<_> = args.outputs.iter().map(|text| parse_output(text)).collect::<Result<_, _>>()?;
     let (plan, file) = plan(&args)?;
+    check::no_dockerfile(&args)?;
     let settings = BuildSettings {
         context: args.context.clone(),
         platform: platform(&plan)?,
@@ -124,6 +129,7 @@ fn split_lists(args: &mut Build, context: &Context) {
     for (id, values) in [
         ("tags", &mut args.tags),
         ("outputs", &mut args.outputs),
+        ("arguments", &mut args.arguments),
         ("cache_from", &mut args.layers.cache_from),
         ("platforms", &mut image.platforms),
         ("env", &mut image.env),

@@ -3,6 +3,7 @@
 
 mod args;
 mod build;
+mod check;
 mod emulator;
 mod error;
 mod explain;

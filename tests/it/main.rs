@@ -9,6 +9,7 @@ mod bad_input;
 mod cli;
 mod determinism;
 mod distribution;
+mod dockerfile;
 mod docs;
 mod emulator_cli;
 mod faults;
