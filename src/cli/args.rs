@@ -128,6 +128,15 @@ pub(super) struct Build {
     /// Also write the image to disk: type=oci|docker,dest=PATH [repeatable]
     #[arg(short, long = "output", env = "CONSIGN_OUTPUT", value_name = "SPEC")]
     pub(super) outputs: Vec<String>,
+    /// Build nothing; say what is wrong with the Dockerfile and what could be better
+    #[arg(long, env = "CONSIGN_CHECK", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    pub(super) check: bool,
+    /// Stage of the Dockerfile that is wanted (default: the last one)
+    #[arg(long, env = "CONSIGN_TARGET", value_name = "STAGE")]
+    pub(super) target: Option<String>,
+    /// Value for an ARG of the Dockerfile; NAME alone takes it from the environment [repeatable]
+    #[arg(long = "build-arg", env = "CONSIGN_BUILD_ARG", value_name = "NAME=VALUE")]
+    pub(super) arguments: Vec<String>,
 
     #[command(flatten)]
     pub(super) tag_rules: TagOptions,
@@ -161,7 +170,10 @@ Examples:
       --tag-rule 'type=semver,pattern={{major}}.{{minor}}' --ci-labels --push
 
   An archive for `docker load`:
-    consign build dist -t shop/api:dev -o type=docker,dest=image.tar";
+    consign build dist -t shop/api:dev -o type=docker,dest=image.tar
+
+  What is wrong with a Dockerfile?
+    consign build . --check";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Image")]

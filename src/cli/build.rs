@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::args::{Build, Format, LayersMode};
+use super::check;
 use super::error::{CliError, Fail, auth, bad_option};
 use super::explain::{self, Explained};
 use super::plan::{encoding, plan};
@@ -24,6 +25,9 @@ use std::sync::Arc;
 
 pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> {
     split_lists(&mut args, context);
+    if args.check {
+        return check::run(&args, context);
+    }
     // Everything that can be wrong without looking at the context or the network is found first.
     let derived = Derived::new(references("--tag", &args.tags)?, &args.tag_rules, Some(&args.ci), context)?;
     derived.tell(context);
@@ -39,6 +43,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     let mut results = ResultFiles::check(&args.results, &context.environment)?;
     let outputs: Vec<_> = args.outputs.iter().map(|text| parse_output(text)).collect::<Result<_, _>>()?;
     let (mut plan, file) = plan(&args)?;
+    check::no_dockerfile(&args)?;
     derived.label(&mut plan.config, &args.ci);
     let settings = BuildSettings {
         context: args.context.clone(),
@@ -131,6 +136,7 @@ fn split_lists(args: &mut Build, context: &Context) {
     for (id, values) in [
         ("tags", &mut args.tags),
         ("outputs", &mut args.outputs),
+        ("arguments", &mut args.arguments),
         ("cache_from", &mut args.layers.cache_from),
         ("platforms", &mut image.platforms),
         ("env", &mut image.env),

@@ -4,6 +4,7 @@
 mod action;
 mod args;
 mod build;
+mod check;
 mod credential_helper;
 mod doctor;
 mod emulator;

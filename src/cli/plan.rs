@@ -50,7 +50,7 @@ pub(super) fn plan(args: &Build) -> Result<(Plan, Option<PathBuf>), Fail> {
 }
 
 /// `--file`, else `CONTEXT/consign.yaml`, else `CONTEXT/Dockerfile`, else none.
-fn find_file(args: &Build) -> Option<PathBuf> {
+pub(super) fn find_file(args: &Build) -> Option<PathBuf> {
     if let Some(path) = &args.file {
         return Some(path.clone());
     }

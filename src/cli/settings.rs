@@ -186,7 +186,7 @@ const NOT_SET: &str = "not set";
 /// token can be put anywhere by mistake.
 fn shown(id: &str, value: &str) -> String {
     if let Some((name, _)) = value.split_once('=')
-        && matches!(id, "env" | "labels" | "annotations")
+        && matches!(id, "env" | "labels" | "annotations" | "arguments")
         && ["secret", "token", "password", "key"].iter().any(|word| name.to_lowercase().contains(word))
     {
         return format!("{name}=[redacted]");

@@ -3,6 +3,7 @@
 //! Parsers are pure functions over text. Nothing here touches the disk or the network; `build/` does what the
 //! plan says.
 
+pub mod dockerfile;
 mod glob;
 pub mod ignore;
 pub mod kind;

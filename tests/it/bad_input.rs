@@ -137,9 +137,9 @@ fn options() {
     ----- stderr -----
     error: unexpected argument '--tga' found
 
-      tip: to pass '--tga' as a value, use '-- --tga'
+      tip: a similar argument exists: '--target'
 
-    Usage: consign build <CONTEXT>
+    Usage: consign build --target <STAGE> <CONTEXT>
 
     For more information, try '--help'.
     ");

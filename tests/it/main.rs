@@ -10,6 +10,7 @@ mod cli;
 mod denied;
 mod determinism;
 mod distribution;
+mod dockerfile;
 mod docs;
 mod doctor;
 mod emulator_cli;

@@ -1,0 +1,4 @@
+FROM alpine
+EXPOSE 80 http 65536
+EXPOSE 10-5 80/icmp
+EXPOSE x:80:81

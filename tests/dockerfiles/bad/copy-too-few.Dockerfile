@@ -1,0 +1,6 @@
+FROM alpine
+COPY a
+ADD ["x"]
+COPY a <<EOF
+x
+EOF

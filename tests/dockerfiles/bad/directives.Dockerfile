@@ -1,0 +1,5 @@
+# escape=x
+# syntax=a
+# SYNTAX=b
+# check=skp=all
+FROM alpine

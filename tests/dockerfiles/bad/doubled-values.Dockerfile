@@ -1,0 +1,10 @@
+FROM alpine
+ENV a=12345678901234567890123456789012345678901234567890123456789012345678901234567890
+ENV a=$a$a$a$a$a$a$a$a
+ENV a=$a$a$a$a$a$a$a$a
+ENV a=$a$a$a$a$a$a$a$a
+ENV a=$a$a$a$a$a$a$a$a
+ENV a=$a$a$a$a$a$a$a$a
+ENV a=$a$a$a$a$a$a$a$a
+ENV a=$a$a$a$a$a$a$a$a
+ENV a=$a$a$a$a$a$a$a$a

@@ -1,0 +1,3 @@
+FROM
+FROM a b
+FROM alpine AS 1st

@@ -1,0 +1,3 @@
+FORM alpine
+RUN a
+COPY a b

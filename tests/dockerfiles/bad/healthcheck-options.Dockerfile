@@ -1,0 +1,6 @@
+FROM alpine
+HEALTHCHECK --interval=30 CMD a
+HEALTHCHECK --timeout=1ns --retries=-1 CMD a
+HEALTHCHECK CMD
+HEALTHCHECK NONE now
+HEALTHCHECK RUN a

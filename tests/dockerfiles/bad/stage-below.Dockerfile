@@ -1,0 +1,3 @@
+FROM alpine AS first
+COPY --from=second /a /b
+FROM alpine AS second

@@ -1,0 +1,4 @@
+FROM alpine
+COPY --form=a b c
+RUN --mont=type=cache,target=/x a
+WORKDIR --x /a

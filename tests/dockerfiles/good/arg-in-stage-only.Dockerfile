@@ -1,0 +1,10 @@
+ARG A=global
+FROM alpine AS one
+ENV one=$A
+FROM alpine AS two
+ARG A
+ENV two=$A
+FROM two
+ENV three=$A
+ARG A=own
+ENV four=$A

@@ -1,0 +1,9 @@
+FROM alpine
+RUN a \
+
+    && b \
+	 
+    && c
+ENV x=1 \
+
+

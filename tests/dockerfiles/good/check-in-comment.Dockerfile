@@ -1,0 +1,4 @@
+FROM alpine
+# check=skip=UndefinedVar
+ENV a=$undefined
+ENV b=$undefined

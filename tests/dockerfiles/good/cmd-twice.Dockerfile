@@ -1,0 +1,7 @@
+FROM alpine
+CMD ["a"]
+CMD ["b"]
+ENTRYPOINT ["a"]
+ENTRYPOINT ["b"]
+HEALTHCHECK NONE
+HEALTHCHECK CMD true

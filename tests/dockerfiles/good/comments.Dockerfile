@@ -1,0 +1,10 @@
+# first
+
+  # indented
+FROM alpine
+# between
+RUN a \
+# inside
+  # indented inside
+  && b
+   # last

@@ -1,0 +1,9 @@
+FROM alpine AS a
+ENV A=1
+ARG X=x
+FROM a AS b
+ENV B=$A$X
+FROM b AS c
+ENV C=$B$X
+FROM c
+ENV D=$C$X A=2

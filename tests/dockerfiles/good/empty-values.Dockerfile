@@ -1,0 +1,7 @@
+FROM alpine
+ARG empty=
+ENV a="" b='' c=$empty
+LABEL a= b=""
+COPY --chown=$empty --chmod= a /a
+USER "$empty"
+WORKDIR ""

@@ -1,0 +1,12 @@
+FROM alpine AS a
+CMD ["x"]
+ENTRYPOINT ["a"]
+FROM a AS b
+ENTRYPOINT ["b"]
+FROM a AS c
+ENTRYPOINT []
+FROM a AS d
+ENTRYPOINT b c
+FROM a
+ENTRYPOINT ["d"]
+CMD ["y"]

@@ -1,0 +1,4 @@
+FROM alpine
+ENV größe=größer
+ENV a=$größe b="${größe#gr}" c=${größe%?} d=ü\ü
+LABEL ü=$größe

@@ -1,0 +1,4 @@
+FROM alpine
+ENV ports="80 81/udp"
+EXPOSE $ports
+EXPOSE "$undefined"

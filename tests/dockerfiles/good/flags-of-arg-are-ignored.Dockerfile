@@ -1,0 +1,4 @@
+FROM alpine
+ARG --anything a=1
+STOPSIGNAL --anything 9
+HEALTHCHECK --interval=x NONE

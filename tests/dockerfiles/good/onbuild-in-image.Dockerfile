@@ -1,0 +1,4 @@
+FROM alpine
+ONBUILD WORKDIR /x
+ONBUILD    CMD ["a"]
+ONBUILD COPY --from=other a b

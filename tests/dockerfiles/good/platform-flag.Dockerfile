@@ -1,0 +1,5 @@
+FROM --platform=$BUILDPLATFORM debian:12 AS build
+ARG TARGETOS TARGETARCH
+ENV GOOS=$TARGETOS GOARCH=$TARGETARCH
+FROM debian:12
+COPY --from=build /etc/hostname /host

@@ -1,0 +1,4 @@
+#!/usr/bin/env -S docker build -f
+# check=skip=JSONArgsRecommended
+FROM alpine
+CMD a b

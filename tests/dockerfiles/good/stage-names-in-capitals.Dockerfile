@@ -1,0 +1,4 @@
+FROM alpine AS Builder
+COPY a /a
+FROM scratch
+COPY --from=builder /a /

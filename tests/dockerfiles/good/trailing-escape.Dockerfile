@@ -1,0 +1,3 @@
+FROM alpine
+ENV a=b\\
+RUN echo a \
