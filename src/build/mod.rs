@@ -1,21 +1,26 @@
 //! Runs a plan: reads the trees of its layers and makes a [`Recipe`], whose bytes are made when somebody asks for
 //! them. Nothing here talks to a network.
 
+pub mod base;
 pub mod cache;
+pub mod config;
 pub mod error;
 pub mod output;
 pub mod recipe;
 
+pub use base::{BaseImage, GivenLayer, Home, Images};
 pub use cache::LayerCache;
 pub use error::BuildError;
 pub use output::Output;
 pub use recipe::{LayerFacts, Recipe, RecipeLayer, TreeSource};
 
 use crate::base::{Event, Platform, Reporter};
+use crate::image::{Config, ImageConfig, RootFs};
 use crate::layer::{Encoding, Workers, split};
 use crate::spec::{LayerPlan, Patterns, Plan};
 use crate::tree::Tree;
 use crate::tree::read::{ReadRequest, read};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,7 +66,9 @@ pub fn prepare(
     };
     let ignore = read_ignore(settings)?;
     let prefix = prefix(settings)?;
+    let created = config::created(settings.epoch);
     let mut layers = Vec::with_capacity(plan.layers.len());
+    let mut history = Vec::with_capacity(plan.layers.len());
     for layer in &plan.layers {
         let patterns = |field, patterns: &[String]| {
             Patterns::new(patterns).map_err(|source| BuildError::Pattern {
@@ -88,8 +95,9 @@ pub fn prepare(
         let created_by = format!("consign COPY {} {}", request.from.display(), layer.to);
         for (name, reason, tree) in divide(layer, tree, settings.split) {
             let whole = name == layer.name;
+            let created_by = if whole { created_by.clone() } else { format!("{created_by} ({name})") };
+            history.push(config::layer_history(created.as_deref(), created_by, settings.encoding));
             layers.push(RecipeLayer {
-                created_by: if whole { created_by.clone() } else { format!("{created_by} ({name})") },
                 name,
                 reason,
                 files: cache
@@ -104,13 +112,21 @@ pub fn prepare(
     let bytes = layers.iter().map(|layer| layer.tree.content_size()).sum();
     reporter.event(Event::ContextRead { entries, bytes });
     Ok(Recipe {
+        base: Vec::new(),
         layers,
-        platform: settings.platform.clone(),
-        config: plan.config.clone(),
+        config: ImageConfig {
+            created,
+            author: None,
+            platform: settings.platform.clone(),
+            config: Some(config::with_settings(Config::default(), &plan.config)),
+            rootfs: RootFs::new(Vec::new()),
+            history,
+            other: BTreeMap::new(),
+        },
+        annotations: plan.config.annotations.clone(),
         encoding: settings.encoding,
         workers: Arc::new(workers),
         cache: Arc::new(cache),
-        epoch: settings.epoch,
     })
 }
 

@@ -46,7 +46,7 @@ pub fn write(
         writer.put(config.bytes()).map_err(unwritten)?;
         writer.put(manifest.bytes()).map_err(unwritten)?;
         let mut descriptor = manifest.descriptor();
-        descriptor.platform = Some(recipe.platform.clone());
+        descriptor.platform = Some(recipe.platform().clone());
         writer.finish(&[Root { descriptor, names: names.to_vec() }]).map_err(unwritten)?;
     }
     Ok((manifest.manifest_digest(), facts))

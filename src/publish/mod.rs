@@ -159,7 +159,7 @@ pub async fn publish<R: Registry>(
         layers::make_present(registry, recipe, &target.repository, &mut previous, reporter).await?;
     let (config, manifest) = recipe.documents(&facts);
     let there = previous.holds(manifest.manifest_digest());
-    let config = config_present(registry, target, layers, &recipe.platform, &config, there).await?;
+    let config = config_present(registry, target, layers, recipe.platform(), &config, there).await?;
     let manifest =
         StoredManifest { bytes: manifest.bytes().to_vec(), media_type: manifest.media_type().clone() };
     Ok(tag(registry, target, config.with(manifest), &previous, reporter).await?)
