@@ -3,6 +3,7 @@
 
 mod action;
 mod args;
+mod bases;
 mod build;
 mod check;
 mod credential_helper;

@@ -6,6 +6,7 @@
 
 mod archive;
 pub mod blob;
+pub mod choose;
 pub mod config;
 mod contents;
 pub mod join;
@@ -15,6 +16,7 @@ pub mod open;
 pub mod validate;
 
 pub use blob::{BlobReader, BlobSource, Blobs, MemoryBlob, Verified};
+pub use choose::{NoPlatform, choose};
 pub use config::{Config, History, ImageConfig, RootFs};
 pub use join::{AnnotationKey, JoinError, Part, is_companion, join, platform_of};
 pub use layout::{BlobWriter, Form, LayoutWriter, Root, WriteLayoutError};

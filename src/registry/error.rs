@@ -111,6 +111,16 @@ pub enum RegistryError {
         /// What stands there.
         host: String,
     },
+    /// More or less was read than there is.
+    #[error("{what} has {found} bytes, and {expected} were announced")]
+    WrongSize {
+        /// A blob.
+        what: String,
+        /// By its descriptor, in bytes.
+        expected: u64,
+        /// That came, in bytes. If more came than announced, the rest has not been read.
+        found: u64,
+    },
     /// What was read is not what its digest says.
     #[error("{what} has the digest {found} instead of {expected}")]
     Corrupt {
@@ -134,7 +144,7 @@ impl Failure for RegistryError {
             Self::Exhausted { .. } | Self::UploadLost { .. } => Kind::Exhausted,
             Self::Auth(error) => error.kind(),
             Self::Source(error) => error.kind(),
-            Self::BadHost { .. } | Self::Corrupt { .. } => Kind::Input,
+            Self::BadHost { .. } | Self::Corrupt { .. } | Self::WrongSize { .. } => Kind::Input,
         }
     }
 
@@ -185,6 +195,16 @@ impl Failure for RegistryError {
             }
             Self::BadHost { .. } => {
                 "write HOST/NAME or HOST:PORT/NAME; NAME alone means ECR in the account and region in use".into()
+            }
+            Self::Nonsense { .. } => {
+                "something else than a registry may answer there: check the host, and the proxies of the network \
+                 (HTTPS_PROXY, NO_PROXY)"
+                    .into()
+            }
+            Self::Corrupt { .. } | Self::WrongSize { .. } => {
+                "run the same command again; if it stays so, the image is damaged in that registry, or a proxy alters \
+                 what passes: push the image anew, or choose another one"
+                    .into()
             }
             Self::Auth(error) => return error.hint(),
             Self::Source(error) => return error.hint(),
