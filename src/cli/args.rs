@@ -3,6 +3,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
 
+use super::bases::SourceOptions;
 use super::tags::{LabelOptions, TagOptions};
 use crate::auth::StaticKeys;
 use crate::emulator::Quirk;
@@ -146,6 +147,8 @@ pub(super) struct Build {
     pub(super) ci: LabelOptions,
     #[command(flatten)]
     pub(super) layers: LayerOptions,
+    #[command(flatten)]
+    pub(super) sources: SourceOptions,
     #[command(flatten)]
     pub(super) registry: RegistryOptions,
     #[command(flatten)]

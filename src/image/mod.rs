@@ -4,6 +4,7 @@
 //! Nothing here talks to the network. Documents keep the exact bytes that are hashed: a digest is always one
 //! of bytes, never of a value that could be written in two ways.
 
+pub mod annotate;
 mod archive;
 pub mod blob;
 pub mod choose;
@@ -15,6 +16,7 @@ pub mod manifest;
 pub mod open;
 pub mod validate;
 
+pub use annotate::{AnnotationError, Annotations};
 pub use blob::{BlobReader, BlobSource, Blobs, MemoryBlob, Verified};
 pub use choose::{NoPlatform, choose};
 pub use config::{Config, History, ImageConfig, RootFs};

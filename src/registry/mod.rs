@@ -14,6 +14,7 @@ mod feed;
 pub mod image;
 pub mod read;
 pub mod remote;
+mod share;
 pub mod source;
 
 pub use any::{AnyRegistry, Ensured};
@@ -22,6 +23,7 @@ pub use error::RegistryError;
 pub use image::RemoteImage;
 pub use read::{RemoteSource, fetch, fetch_document};
 pub use remote::RemoteBlobs;
+pub use share::share;
 pub use source::{Cancelled, Made, Memory, Sink, Source, SourceError};
 
 use crate::base::{BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};
