@@ -2,6 +2,7 @@
 
 use crate::auth::AuthError;
 use crate::base::{Failure, Kind, ManifestDigest, RepositoryName, Tag};
+use crate::image::NoPlatform;
 use std::sync::Arc;
 
 /// A call to a registry failed.
@@ -105,6 +106,9 @@ pub enum RegistryError {
         /// The registry's code and words.
         said: String,
     },
+    /// An image is not there for a platform.
+    #[error(transparent)]
+    NoPlatform(#[from] NoPlatform),
     /// What stands in front of a repository is no host.
     #[error("`{host}` is not the host of a registry")]
     BadHost {
@@ -142,6 +146,7 @@ impl Failure for RegistryError {
             | Self::Nonsense { .. } => Kind::Refused,
             Self::Denied { .. } | Self::NotLoggedIn { .. } => Kind::Denied,
             Self::Exhausted { .. } | Self::UploadLost { .. } => Kind::Exhausted,
+            Self::NoPlatform(error) => error.kind(),
             Self::Auth(error) => error.kind(),
             Self::Source(error) => error.kind(),
             Self::BadHost { .. } | Self::Corrupt { .. } | Self::WrongSize { .. } => Kind::Input,
@@ -206,6 +211,7 @@ impl Failure for RegistryError {
                  what passes: push the image anew, or choose another one"
                     .into()
             }
+            Self::NoPlatform(error) => return error.hint(),
             Self::Auth(error) => return error.hint(),
             Self::Source(error) => return error.hint(),
             _ => return None,

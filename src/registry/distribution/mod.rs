@@ -39,7 +39,7 @@ use crate::registry::{
 use access::{Access, image};
 use address::Address;
 use blob::Blob;
-use failure::{Said, Trouble, judged};
+use failure::{Said, judged};
 use futures::{StreamExt as _, TryStreamExt as _};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use serde::Deserialize;
