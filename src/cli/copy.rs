@@ -132,7 +132,12 @@ fn targets(
         ManifestId::Tag(tag) => Some(tag),
         ManifestId::Digest(_) => source.tag.clone(),
     };
-    let inherit = |name: Reference| Reference { tag: name.tag.or_else(|| inherited.clone()), ..name };
+    let inherit = |name: Reference| {
+        if name.tag.is_some() || name.digest.is_some() {
+            return name;
+        }
+        Reference { tag: inherited.clone(), ..name }
+    };
     let (tagged, bare): (Vec<_>, Vec<_>) =
         destinations.into_iter().map(inherit).partition(|name| name.tag.is_some() || name.digest.is_some());
     let mut targets = bases.registries().targets(&tagged)?;

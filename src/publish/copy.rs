@@ -83,9 +83,17 @@ pub async fn copy<R: Registry>(
         let here = available.contains(&blob.digest);
         let name = format!("{} of {count}", index + 1);
         let job = Job { image, registry, target, index, blob, name, reporter };
-        async move { if here { Ok(job.done(How::Present)) } else { job.run(mountable).await } }
+        async move {
+            let how = if here { How::Present } else { job.run(mountable).await? };
+            Ok::<_, RegistryError>((job, how))
+        }
     });
-    let blobs: Vec<CopiedBlob> = futures::stream::iter(jobs).buffered(AT_A_TIME).try_collect().await?;
+    // What is done is told in the order of the blobs.
+    let mut done = futures::stream::iter(jobs).buffered(AT_A_TIME);
+    let mut blobs = Vec::with_capacity(count);
+    while let Some((job, how)) = done.try_next().await? {
+        blobs.push(job.done(how));
+    }
     let root = bundle.manifest();
     for member in members {
         if member.manifest.digest() != root.digest() {
@@ -128,10 +136,10 @@ struct Job<'a, R> {
 }
 
 impl<R: Registry> Job<'_, R> {
-    async fn run(self, mountable: bool) -> Result<CopiedBlob, RegistryError> {
+    async fn run(&self, mountable: bool) -> Result<How, RegistryError> {
         let (repository, digest) = (&self.target.repository, &self.blob.digest);
         if mountable && self.registry.mount(repository, digest, self.image.repository()).await? {
-            return Ok(self.done(How::Mounted));
+            return Ok(How::Mounted);
         }
         let bytes = Some(self.blob.size);
         self.reporter.event(Event::LayerStarted { index: self.index, name: self.name.clone(), bytes });
@@ -144,7 +152,7 @@ impl<R: Registry> Job<'_, R> {
         });
         let progress = progress(self.index, &self.name, self.reporter);
         let uploaded = self.registry.upload(repository, source, progress).await?;
-        Ok(self.done(if uploaded.sent == 0 { How::Present } else { How::Moved }))
+        Ok(if uploaded.sent == 0 { How::Present } else { How::Moved })
     }
 
     /// Tells that it is there.

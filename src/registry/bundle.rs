@@ -153,10 +153,8 @@ impl Reader<'_> {
         let lacks = |member: &Descriptor| {
             let platform =
                 member.platform.as_ref().map(|platform| format!(" for {platform}")).unwrap_or_default();
-            self.nonsense(format!(
-                "its index lists {}{platform}, which the repository does not have",
-                member.digest
-            ))
+            let what = format!("it lists {}{platform}, which the repository does not have", member.digest);
+            RegistryError::Incomplete { image: self.image.name.to_string(), what }
         };
         members.iter().zip(found).map(|(member, found)| found.ok_or_else(|| lacks(member))).collect()
     }

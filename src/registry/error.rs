@@ -106,6 +106,14 @@ pub enum RegistryError {
         /// The registry's code and words.
         said: String,
     },
+    /// An index lists what is not there.
+    #[error("{image} is not whole: {what}")]
+    Incomplete {
+        /// The image or index.
+        image: String,
+        /// What it lacks.
+        what: String,
+    },
     /// An image is not there for a platform.
     #[error(transparent)]
     NoPlatform(#[from] NoPlatform),
@@ -137,12 +145,20 @@ pub enum RegistryError {
     },
 }
 
+impl RegistryError {
+    /// The error of a registry that made reading fail.
+    pub fn inside(error: &std::io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
 impl Failure for RegistryError {
     fn kind(&self) -> Kind {
         match self {
             Self::RepositoryNotFound { .. }
             | Self::TagImmutable { .. }
             | Self::Refused { .. }
+            | Self::Incomplete { .. }
             | Self::Nonsense { .. } => Kind::Refused,
             Self::Denied { .. } | Self::NotLoggedIn { .. } => Kind::Denied,
             Self::Exhausted { .. } | Self::UploadLost { .. } => Kind::Exhausted,
@@ -200,6 +216,9 @@ impl Failure for RegistryError {
             }
             Self::BadHost { .. } => {
                 "write HOST/NAME or HOST:PORT/NAME; NAME alone means ECR in the account and region in use".into()
+            }
+            Self::Incomplete { .. } => {
+                "push it again with all that it lists, or take one of the images that are there, with `--platform`".into()
             }
             Self::Nonsense { .. } => {
                 "something else than a registry may answer there: check the host, and the proxies of the network \

@@ -6,6 +6,7 @@
 //! without a temporary copy. Nothing here decides what is built.
 
 mod any;
+mod bridge;
 pub mod bundle;
 pub mod distribution;
 mod download;

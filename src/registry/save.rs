@@ -4,7 +4,7 @@ use super::read::fetch;
 use super::{Bundle, RemoteImage};
 use crate::base::{Event, Failure, Reference, Reporter, human};
 use crate::image::{Descriptor, Form, LayoutWriter, Root, WriteLayoutError};
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,17 +24,15 @@ pub async fn save(
     let writer = LayoutWriter::create(destination, form).map_err(failed)?;
     let blobs = bundle.blobs();
     let count = blobs.len();
-    let jobs = blobs.iter().enumerate().map(|(index, blob)| {
-        let writer = &writer;
-        async move {
-            write(image, blob, writer, destination).await?;
-            let (size, digest) = (human::size(blob.size), blob.digest.short());
-            let what = format!("{} of {count}: {size} sha256:{digest}", index + 1);
-            reporter.event(Event::Started { what });
-            Ok::<_, Arc<dyn Failure>>(())
-        }
-    });
-    futures::stream::iter(jobs).buffer_unordered(AT_A_TIME).try_collect::<()>().await?;
+    let jobs = blobs.iter().map(|blob| write(image, blob, &writer, destination));
+    let mut done =
+        futures::stream::iter(jobs).buffered(AT_A_TIME).zip(futures::stream::iter(&blobs)).enumerate();
+    while let Some((index, (written, blob))) = done.next().await {
+        written?;
+        let (size, digest) = (human::size(blob.size), blob.digest.short());
+        reporter.event(Event::Started { what: format!("{} of {count}: {size} sha256:{digest}", index + 1) });
+    }
+    drop(done);
     for member in &bundle.members {
         writer.put(&member.manifest.bytes).map_err(failed)?;
     }
