@@ -253,9 +253,8 @@ fn what_can_not_be_copied() {
 fn damaged_bytes_go_nowhere() {
     let t = Context::with_ecr(&[]);
     let image = TestImage::new("amd64", 6 * 1024 * 1024);
-    let source = HostileRegistry::start(move |asked| match image.wants_layer(asked) {
-        true => Reply::ok(&vec![7; image.layer.len()]),
-        false => image.answer(asked),
+    let source = HostileRegistry::start(move |asked| {
+        if image.wants_layer(asked) { Reply::ok(&vec![7; image.layer.len()]) } else { image.answer(asked) }
     });
     let plain = PlainRegistry::start(Mood::Good, None);
     let reference = format!("{}/shop/api:1", source.host);

@@ -133,11 +133,9 @@ fn serve(
 
 fn write(mut stream: TcpStream, reply: Reply, is_head: bool) -> std::io::Result<()> {
     let mut head = |status: u16, headers: &[(&str, String)], length: usize| {
-        let mut text = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n");
-        for (name, value) in headers {
-            text += &format!("{name}: {value}\r\n");
-        }
-        stream.write_all((text + "\r\n").as_bytes())
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let first = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n");
+        stream.write_all((first + &headers + "\r\n").as_bytes())
     };
     match reply {
         Reply::Answer { status, headers, body } => {

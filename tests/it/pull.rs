@@ -125,9 +125,8 @@ fn what_is_not_there() {
 fn an_interrupted_pull_leaves_nothing_behind() {
     let t = Context::new();
     let image = TestImage::new("amd64", 100_000);
-    let registry = HostileRegistry::start(move |asked| match image.wants_layer(asked) {
-        true => Reply::Drip(image.layer.clone()),
-        false => image.answer(asked),
+    let registry = HostileRegistry::start(move |asked| {
+        if image.wants_layer(asked) { Reply::Drip(image.layer.clone()) } else { image.answer(asked) }
     });
     let reference = format!("{}/shop/api:1", registry.host);
     for (form, name) in [("oci", "layout"), ("oci", "x.tar"), ("docker", "y.tar")] {

@@ -262,8 +262,7 @@ fn media_type(headers: &HeaderMap, bytes: &[u8]) -> MediaType {
 
 /// Whether it is JSON, as all manifests are.
 fn is_document(bytes: &[u8]) -> bool {
-    bytes.trim_ascii_start().first() == Some(&b'{')
-        && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 
 /// The digest in an answer, if there is one.
