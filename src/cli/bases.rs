@@ -46,8 +46,11 @@ pub(super) struct Bases {
     environment: Env,
     reporter: Arc<dyn Reporter>,
     session: OnceCell<Session>,
-    opened: Mutex<HashMap<(Option<RegistryHost>, Door), Arc<AnyRegistry>>>,
+    opened: Mutex<Opened>,
 }
+
+/// Registries by their host, and the way into them.
+type Opened = HashMap<(Option<RegistryHost>, Door), Arc<AnyRegistry>>;
 
 /// By which way a registry is entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -108,6 +111,7 @@ impl Bases {
     }
 
     /// The image that `text` names in a Dockerfile: without a host it is one of Docker Hub.
+    #[allow(dead_code, reason = "what builds on images comes to use it")]
     pub(super) async fn base(&self, text: &str) -> Result<RemoteImage, Fail> {
         let reference = docker_name(text).map_err(|error| {
             Fail::from(CliError::input(error.to_string()).hinted(
@@ -147,7 +151,7 @@ impl Bases {
             let name = Reference { host, ..place.at.clone() };
             return Ok(RemoteImage { written: text.to_owned(), name, registry, id, manifest });
         }
-        Err(self.missing(text, &reference, &id, &places))
+        Err(missing(text, &reference, &id, &places))
     }
 
     /// Where the image is looked for, in this order.
@@ -228,27 +232,27 @@ impl Bases {
         };
         self.session.get_or_try_init(open).await
     }
+}
 
-    fn missing(&self, text: &str, reference: &Reference, id: &ManifestId, places: &[Place]) -> Fail {
-        let mirrors = places.iter().filter(|place| matches!(place.instead, Some(Instead::Mirror)));
-        let looked: Vec<_> = mirrors.map(|place| place.at.to_string()).collect();
-        let also =
-            if looked.is_empty() { String::new() } else { format!(", nor is it at {}", looked.join(", ")) };
-        let repository = Reference { tag: None, digest: None, ..reference.clone() };
-        let error = CliError::input(format!(
-            "`{text}`: there is no image `{id}` in the repository `{repository}`{also}"
-        ));
-        let hint = match &reference.host {
-            None => "without a host, a name means the private ECR registry of the account and region in use; check the \
-                     name, and that the image was pushed there"
-                .to_owned(),
-            Some(host) if matches!(host, RegistryHost::Other { .. }) && text.split('/').count() <= 2 => {
-                format!("check the name; this one is looked for at {host}")
-            }
-            Some(_) => "check the name and the tag".to_owned(),
-        };
-        error.hinted(hint).into()
-    }
+/// The error for an image that is at none of the places.
+fn missing(text: &str, reference: &Reference, id: &ManifestId, places: &[Place]) -> Fail {
+    let mirrors = places.iter().filter(|place| matches!(place.instead, Some(Instead::Mirror)));
+    let looked: Vec<_> = mirrors.map(|place| place.at.to_string()).collect();
+    let also =
+        if looked.is_empty() { String::new() } else { format!(", nor is it at {}", looked.join(", ")) };
+    let repository = Reference { tag: None, digest: None, ..reference.clone() };
+    let error =
+        CliError::input(format!("`{text}`: there is no image `{id}` in the repository `{repository}`{also}"));
+    let hint = match &reference.host {
+        None => "without a host, a name means the private ECR registry of the account and region in use; check the \
+                 name, and that the image was pushed there"
+            .to_owned(),
+        Some(host) if matches!(host, RegistryHost::Other { .. }) && text.split('/').count() <= 2 => {
+            format!("check the name; this one is looked for at {host}")
+        }
+        Some(_) => "check the name and the tag".to_owned(),
+    };
+    error.hinted(hint).into()
 }
 
 /// Whether a registry says that it has no such repository.

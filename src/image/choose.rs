@@ -55,6 +55,11 @@ pub fn choose<'a>(index: &'a Index, platform: &Platform, name: &str) -> Result<&
     }
 }
 
+/// Whether an image for `has` runs where one for `wanted` does.
+pub fn serves(has: &Platform, wanted: &Platform) -> bool {
+    fit(has, wanted).is_some()
+}
+
 /// How well an image for `has` serves `wanted`; none if it does not.
 fn fit(has: &Platform, wanted: &Platform) -> Option<u32> {
     if (&has.os, architecture(has)) != (&wanted.os, architecture(wanted)) {

@@ -18,7 +18,7 @@ pub mod validate;
 
 pub use annotate::{AnnotationError, Annotations};
 pub use blob::{BlobReader, BlobSource, Blobs, MemoryBlob, Verified};
-pub use choose::{NoPlatform, choose};
+pub use choose::{NoPlatform, choose, serves};
 pub use config::{Config, History, ImageConfig, RootFs};
 pub use join::{AnnotationKey, JoinError, Part, is_companion, join, platform_of};
 pub use layout::{BlobWriter, Form, LayoutWriter, Root, WriteLayoutError};

@@ -5,6 +5,7 @@
 //! [`Published`] alone, so nothing can be told of an image that the registry does not hold.
 
 mod config;
+mod copy;
 mod disk;
 mod error;
 mod image;
@@ -14,6 +15,7 @@ mod place;
 mod previous;
 mod retag;
 
+pub use copy::{Copied, CopiedBlob, How, copy};
 pub use error::PublishError;
 pub use image::{Finished, publish_finished};
 pub use index::{ChildrenPresent, publish_index};

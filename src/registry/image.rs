@@ -30,7 +30,7 @@ impl RemoteImage {
 
     /// Its blobs, for code that knows nothing of networks and runs on threads that may block. What is read is
     /// not checked; see [`Verified`](crate::image::Verified).
-    pub fn blobs(&self, runtime: Handle) -> RemoteBlobs<Arc<AnyRegistry>> {
+    pub fn blobs(&self, runtime: Handle) -> RemoteBlobs<AnyRegistry> {
         RemoteBlobs::new(Arc::clone(&self.registry), self.repository().clone(), runtime)
     }
 

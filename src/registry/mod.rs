@@ -6,6 +6,8 @@
 //! without a temporary copy. Nothing here decides what is built.
 
 mod any;
+mod bridge;
+pub mod bundle;
 pub mod distribution;
 mod download;
 pub mod ecr;
@@ -15,15 +17,18 @@ pub mod image;
 pub mod read;
 pub mod remote;
 mod share;
+pub mod save;
 pub mod source;
 
 pub use any::{AnyRegistry, Ensured};
+pub use bundle::{Bundle, Member};
 pub use distribution::Distribution;
 pub use error::RegistryError;
 pub use image::RemoteImage;
 pub use read::{RemoteSource, fetch, fetch_document};
 pub use remote::RemoteBlobs;
 pub use share::share;
+pub use save::save;
 pub use source::{Cancelled, Made, Memory, Sink, Source, SourceError};
 
 use crate::base::{BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};

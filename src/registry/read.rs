@@ -1,5 +1,6 @@
 //! Blobs as they are read from a registry: every one is checked against its descriptor before it ends.
 
+use super::bridge::{Chunks, Ended, wait};
 use super::{Cancelled, Download, Made, Registry, RegistryError, Sink, Source, SourceError};
 use crate::base::{BlobDigest, Hasher, RepositoryName};
 use crate::image::Descriptor;
@@ -124,10 +125,13 @@ impl<R: Registry + 'static> Source for RemoteSource<R> {
 
     fn write_to(&self, sink: Sink<'_>) -> Result<Made, SourceError> {
         let failed = |error: RegistryError| SourceError::Failed(Arc::new(error));
-        let opened = fetch(&*self.registry, &self.repository, &self.descriptor);
-        let mut stream = self.runtime.block_on(opened).map_err(failed)?;
-        while let Some(chunk) = self.runtime.block_on(stream.next()) {
-            sink(chunk.map_err(failed)?).map_err(|Cancelled| SourceError::Cancelled)?;
+        let (registry, repository) = (Arc::clone(&self.registry), self.repository.clone());
+        let descriptor = self.descriptor.clone();
+        let opened = wait(&self.runtime, async move { fetch(&*registry, &repository, &descriptor).await });
+        let stream = opened.ok_or(SourceError::Cancelled)?.map_err(failed)?;
+        let mut chunks = Chunks::new(&self.runtime, stream);
+        while let Some(chunk) = chunks.next().map_err(|Ended| SourceError::Cancelled)?.map_err(failed)? {
+            sink(chunk).map_err(|Cancelled| SourceError::Cancelled)?;
         }
         let Descriptor { digest, size, .. } = self.descriptor;
         Ok(Made { digest, size, diff_id: None })

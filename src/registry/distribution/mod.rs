@@ -39,11 +39,11 @@ use crate::registry::{
 use access::{Access, image};
 use address::Address;
 use blob::Blob;
-use failure::{Said, Trouble, judged};
+use failure::{Said, judged};
 use futures::{StreamExt as _, TryStreamExt as _};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use serde::Deserialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -91,9 +91,22 @@ pub struct Distribution {
     wire: Arc<Wire>,
     /// A repository that is absent is an error before anything is sent; other registries make it on a push.
     is_ecr: bool,
-    /// Pairs of repositories, the second of which ECR gives nothing of to the first. That follows from settings of the
-    /// account and of the repositories, so it is not asked for each blob.
-    unmountable: Arc<Mutex<HashSet<(RepositoryName, RepositoryName)>>>,
+    mounts: Arc<Mounts>,
+}
+
+/// Whether ECR gives a repository, the first, blobs of another one. That follows from settings of the account and of the
+/// repositories, so the first blob tells it for all.
+#[derive(Default)]
+struct Mounts {
+    known: Mutex<HashMap<(RepositoryName, RepositoryName), bool>>,
+    /// Held while the first one is asked for.
+    gate: tokio::sync::Mutex<()>,
+}
+
+impl Mounts {
+    fn known(&self) -> MutexGuard<'_, HashMap<(RepositoryName, RepositoryName), bool>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for Distribution {
@@ -120,11 +133,7 @@ impl Distribution {
         let access = Access::new(address.clone(), http.clone(), credentials, purpose, patience);
         let who = access.who();
         let wire = Arc::new(Wire { host, address, access, http, backoff, patience, who });
-        Ok(Self { wire, is_ecr, unmountable: Arc::default() })
-    }
-
-    fn unmountable(&self) -> MutexGuard<'_, HashSet<(RepositoryName, RepositoryName)>> {
-        self.unmountable.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Self { wire, is_ecr, mounts: Arc::default() })
     }
 
     /// One manifest, if it is there.
@@ -253,8 +262,7 @@ fn media_type(headers: &HeaderMap, bytes: &[u8]) -> MediaType {
 
 /// Whether it is JSON, as all manifests are.
 fn is_document(bytes: &[u8]) -> bool {
-    bytes.trim_ascii_start().first() == Some(&b'{')
-        && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 
 /// The digest in an answer, if there is one.
@@ -344,14 +352,18 @@ impl Registry for Distribution {
         digest: &BlobDigest,
         from: &RepositoryName,
     ) -> Result<bool, RegistryError> {
+        if !self.is_ecr {
+            return blob::mount(&self.wire, repository, digest, from).await;
+        }
         let pair = (repository.clone(), from.clone());
-        if self.is_ecr && self.unmountable().contains(&pair) {
+        let known = |pair| self.mounts.known().get(pair).copied();
+        let gate = if known(&pair).is_none() { Some(self.mounts.gate.lock().await) } else { None };
+        if known(&pair) == Some(false) {
             return Ok(false);
         }
         let mounted = blob::mount(&self.wire, repository, digest, from).await?;
-        if self.is_ecr && !mounted {
-            self.unmountable().insert(pair);
-        }
+        self.mounts.known().entry(pair).or_insert(mounted);
+        drop(gate);
         Ok(mounted)
     }
 }
