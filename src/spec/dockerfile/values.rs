@@ -441,10 +441,12 @@ pub(super) fn bytes(text: &str) -> Option<i64> {
     };
     let number: f64 = number.parse().ok().filter(|number| *number >= 0.0)?;
     let unit = unit.to_ascii_lowercase();
-    let power = match unit.as_str() {
-        "" | "b" => 0,
-        unit if matches!(&unit[1..], "" | "b" | "ib") => "kmgtp".find(&unit[..1])? + 1,
-        _ => return None,
+    let mut letters = unit.chars();
+    let power = match letters.next() {
+        None => 0,
+        Some('b') if letters.as_str().is_empty() => 0,
+        Some(prefix) if matches!(letters.as_str(), "" | "b" | "ib") => "kmgtp".find(prefix)? + 1,
+        Some(_) => return None,
     };
     #[expect(clippy::cast_possible_truncation, reason = "a number that large is as good as the largest")]
     Some((number * 1024_f64.powi(i32::try_from(power).ok()?)) as i64)

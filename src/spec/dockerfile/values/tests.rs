@@ -183,7 +183,7 @@ fn sizes_and_fields() {
     ] {
         assert_eq!(bytes(text), expected, "{text}");
     }
-    for bad in ["", "m", "-1", "1x", "1mm", "1kibb"] {
+    for bad in ["6\u{fffd}m", "", "m", "-1", "1x", "1mm", "1kibb"] {
         assert_eq!(bytes(bad), None, "{bad}");
     }
     let joined = |text| fields(text).map(|fields| fields.join("|"));
