@@ -1,0 +1,2 @@
+FROM scratch
+COPY --chown=99999999999 a.txt /
