@@ -319,21 +319,24 @@ pub(super) fn has_name(owner: &str) -> bool {
     }
 }
 
+/// Whether a text is a digest: `sha256:` and 64 digits, or one of the longer kinds.
+pub(super) fn is_digest(text: &str) -> bool {
+    let length = match text.split_once(':') {
+        Some(("sha256", _)) => 64,
+        Some(("sha384", _)) => 96,
+        Some(("sha512", _)) => 128,
+        _ => return false,
+    };
+    let hex = &text["sha256:".len()..];
+    hex.len() == length && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
 /// What is wrong with the name of an image, as Docker takes names: without a host it is one of Docker Hub's.
 /// Grammar: <https://github.com/distribution/reference>.
 pub(super) fn image_fault(text: &str) -> Option<String> {
     let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
-    if let Some(digest) = digest {
-        let length = match digest.split_once(':') {
-            Some(("sha256", _)) => 64,
-            Some(("sha384", _)) => 96,
-            Some(("sha512", _)) => 128,
-            _ => return Some(format!("`{digest}` is not a digest")),
-        };
-        let hex = &digest[7..];
-        if hex.len() != length || !hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
-            return Some(format!("`{digest}` is not a digest"));
-        }
+    if let Some(digest) = digest.filter(|digest| !is_digest(digest)) {
+        return Some(format!("`{digest}` is not a digest"));
     }
     let is_host =
         |part: &str| part.contains(['.', ':']) || part == "localhost" || part.to_lowercase() != part;

@@ -193,3 +193,22 @@ fn sizes_and_fields() {
         assert_eq!(joined(bad), None, "{bad}");
     }
 }
+
+#[test]
+fn digests() {
+    let digits = |count: usize| "0af9".repeat(count / 4);
+    for good in [
+        format!("sha256:{}", digits(64)),
+        format!("sha384:{}", digits(96)),
+        format!("sha512:{}", digits(128)),
+    ] {
+        assert!(is_digest(&good), "{good}");
+    }
+    for bad in ["", "sha256", "sha256:", "md5:00", "sha256:é"] {
+        assert!(!is_digest(bad), "{bad}");
+    }
+    for bad in [digits(64), format!("sha256:{}", digits(60)), format!("sha256:{}", digits(64).to_uppercase())]
+    {
+        assert!(!is_digest(&bad), "{bad}");
+    }
+}
