@@ -262,7 +262,7 @@ def archives(at):
 def make_shop(at):
     """One of everything that may lie in a folder that somebody builds from."""
     for path in ("dir/sub/deep", "closed", "sticky", "empty", "links", "hard", "node_modules/x", "special", "owned",
-                 "attributes"):
+                 "attributes", "linked"):
         (at / path).mkdir(parents=True)
     texts = ["a.txt", "b.txt", "app.txt", ".hidden", "with space.txt", "ünïcode.txt", "[bracket].txt", "star*",
              "notes.md", "dir/one.txt", "dir/two.md", "dir/sub/three.txt", "dir/sub/deep/four.md",
@@ -282,6 +282,7 @@ def make_shop(at):
     for name, target in (("rel", "../a.txt"), ("abs", "/etc/passwd"), ("dangling", "nowhere"), ("dir", "../dir"),
                          ("loop", "loop"), ("up", "../../../../a.txt")):
         (at / "links" / name).symlink_to(target)
+    (at / "linked/passwd").symlink_to("../real/passwd")
     for name in ("a", "b"):
         os.link(at / "hard/other", at / "hard" / name)
     os.mkfifo(at / "special/pipe")
