@@ -43,6 +43,9 @@ NOT_COMPARED = {
 # (case, place, subject, what, BuildKit's, consign's).
 EXPLAINED = []
 
+# Of one Dockerfile.
+MOST_SHOWN = 12
+
 # Errors about options, which are in no line of the Dockerfile.
 NO_PLACE = {"stage-unknown-at-target", "context-missing"}
 
@@ -168,7 +171,7 @@ def settings(config):
         if name not in ("config", "created", "history", "rootfs"):
             facts[name] = value
     history = [{name: value for name, value in full(entry).items() if name not in ("created", "comment")}
-               for entry in config.get("history", [])]
+               for entry in config.get("history") or []]
     return facts | {"history": history}
 
 
@@ -181,10 +184,11 @@ def facts(layout):
         found[platform, "manifest"] = {"type": manifest.get("mediaType"), "config": manifest["config"]["mediaType"],
                                        "platform": descriptor.get("platform") if several else None}
         found[platform, "config"] = settings(config)
-        diffs = config["rootfs"]["diff_ids"]
-        found[platform, "layers"] = {"number": len(manifest["layers"]), "diff_ids": len(diffs)}
+        # Of an image without any, BuildKit writes `null`.
+        layers, diffs = manifest["layers"] or [], config["rootfs"]["diff_ids"] or []
+        found[platform, "layers"] = {"number": len(layers), "diff_ids": len(diffs)}
         files = FileSystem()
-        for number, (layer, diff) in enumerate(zip(manifest["layers"], diffs)):
+        for number, (layer, diff) in enumerate(zip(layers, diffs)):
             files.apply(entries(layout.blob(layer), layer["digest"]))
             for path, node in files.facts().items():
                 found[f"{platform} after layer {number}", path] = node
@@ -396,8 +400,14 @@ def report(found, built, refused):
             explained.setdefault(why, set()).add(difference[0])
         else:
             left.append(difference)
+    shown = {}
     for name, place, subject, what, judge, consign in left:
-        print(f"{name}: {place} {subject} {what}\n  BuildKit: {str(judge).strip()}\n  consign:  {str(consign).strip()}")
+        shown[name] = shown.get(name, 0) + 1
+        if shown[name] <= MOST_SHOWN:
+            print(f"{name}: {place} {subject} {what}\n  BuildKit: {str(judge).strip()}\n  consign:  {str(consign).strip()}")
+    for name, count in shown.items():
+        if count > MOST_SHOWN:
+            print(f"{name}: {count - MOST_SHOWN} more")
     for why, names in explained.items():
         print(f"explained: {why}: in {len(names)} ({', '.join(sorted(names)[:5])})")
     for why, _ in EXPLAINED:

@@ -1,2 +1,0 @@
-FROM scratch
-COPY --chown=99999999999 a.txt /
