@@ -50,6 +50,19 @@ pub enum Node {
     HardLink(TreePath),
     /// A named pipe.
     Fifo,
+    /// A device.
+    Device(Device),
+}
+
+/// A device and its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Device {
+    /// Whether it is a block device; else it is a character device.
+    pub is_block: bool,
+    /// Of the driver.
+    pub major: u32,
+    /// Of the device.
+    pub minor: u32,
 }
 
 /// One entry of a tree.
