@@ -331,8 +331,8 @@ fn a_mount_shows_a_token_for_both_repositories() {
     GET /v2/staging/api/manifests/1
     GET /v2/
     GET /token?scope=repository%3Aprod%2Fapi%3Apull%2Cpush&service=x
-    GET /v2/prod/api/manifests/2
     GET /v2/prod/api/manifests/DIGEST
+    GET /v2/prod/api/manifests/2
     HEAD /v2/prod/api/blobs/DIGEST
     HEAD /v2/prod/api/blobs/DIGEST
     GET /v2/
