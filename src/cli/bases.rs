@@ -110,7 +110,6 @@ impl Bases {
     }
 
     /// The image that `text` names in a Dockerfile: without a host it is one of Docker Hub.
-    #[allow(dead_code, reason = "what builds on images comes to use it")]
     pub(super) async fn base(&self, text: &str) -> Result<RemoteImage, Fail> {
         let reference = docker_name(text).map_err(|error| {
             Fail::from(CliError::input(error.to_string()).hinted(
