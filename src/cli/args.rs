@@ -3,6 +3,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
 
+use super::bases::SourceOptions;
 use super::tags::{LabelOptions, TagOptions};
 use crate::auth::StaticKeys;
 use crate::emulator::Quirk;
@@ -75,6 +76,10 @@ pub(super) enum Command {
     /// Push an OCI layout or a `docker save` archive
     #[command(after_help = PUSH_EXAMPLES)]
     Push(Push),
+    /// Write an image that a registry holds to disk
+    Pull(super::pull::Pull),
+    /// Copy an image from a repository to others, in the same registry or elsewhere
+    Copy(super::copy::Copy),
     /// Put more tags on an image that is in a registry: promotion by digest
     Tag(super::tag::Tag),
     /// Join images for single platforms into one index
@@ -146,6 +151,8 @@ pub(super) struct Build {
     pub(super) ci: LabelOptions,
     #[command(flatten)]
     pub(super) layers: LayerOptions,
+    #[command(flatten)]
+    pub(super) sources: SourceOptions,
     #[command(flatten)]
     pub(super) registry: RegistryOptions,
     #[command(flatten)]

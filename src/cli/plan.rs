@@ -35,7 +35,7 @@ pub(super) fn plan(args: &Build) -> Result<(Plan, Option<PathBuf>), Fail> {
     match base.as_deref() {
         None => {}
         Some("scratch") => plan.base = None,
-        Some(base) => plan.base = Some(base.parse().map_err(|error| bad_option("--base", error))?),
+        Some(base) => plan.base = Some(base.to_owned()),
     }
     if !platforms.is_empty() {
         let parsed = platforms.iter().map(|text| text.parse());

@@ -153,7 +153,7 @@ fn from_file(rows: &mut Vec<Row>, plan: &Plan, file: &Path) {
     };
     let one = |value: &Option<String>| value.iter().cloned().collect::<Vec<_>>();
     let settings: [(&str, Vec<String>); 11] = [
-        ("--base", plan.base.iter().map(ToString::to_string).collect()),
+        ("--base", plan.base.iter().cloned().collect()),
         ("--platform", plan.platforms.iter().map(ToString::to_string).collect()),
         ("--entrypoint", words(entrypoint)),
         ("--cmd", words(cmd)),

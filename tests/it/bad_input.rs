@@ -73,7 +73,10 @@ fn references() {
     error: `[x]:1` is not the host of a registry
     hint: write HOST/NAME or HOST:PORT/NAME; NAME alone means ECR in the account and region in use
     ");
-    insta::assert_snapshot!(tag("public.ecr.aws/shop/api:1"), @r"error: `public.ecr.aws/shop/api:1` is in ECR Public, and this version of consign works with private registries alone");
+    insta::assert_snapshot!(tag("public.ecr.aws/shop/api:1"), @r"
+    error: `public.ecr.aws/shop/api:1` is in ECR Public, from which this version of consign reads, and to which it does not push
+    hint: push to a private repository, or to a registry that is not ECR
+    ");
     insta::assert_snapshot!(t.consign(["build", "app", "--push"]).fails(2), @r"
     error: --push needs to know where to: there is no --tag
     hint: add `--tag NAME:TAG`, for example `--tag shop/api:1.4`
