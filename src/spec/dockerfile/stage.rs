@@ -470,10 +470,20 @@ impl Dispatch<'_, '_> {
         }
         if let (Some(checksum), Some(word)) = (&checksum, &copy.checksum)
             && checksum.certain
-            && !matches!(found.as_slice(), [Source::Http(_) | Source::Git(_)])
         {
-            self.fault(word.span, "`--checksum` is for one source that is fetched", "leave it out");
-            complete = false;
+            let wrong = match found.as_slice() {
+                [Source::Git(_)] => None,
+                [Source::Http(_)] if values::is_digest(&checksum.text) => None,
+                [Source::Http(_)] => {
+                    let message = format!("`{}` is not a checksum", checksum.text);
+                    Some((message, "write `sha256:` and 64 digits, from 0 to 9 and a to f"))
+                }
+                _ => Some(("`--checksum` is for one source that is fetched".to_owned(), "leave it out")),
+            };
+            if let Some((message, hint)) = wrong {
+                self.fault(word.span, message, hint);
+                complete = false;
+            }
         }
         complete.then(|| CopyFiles {
             from: from.cloned(),

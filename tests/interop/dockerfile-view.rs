@@ -238,10 +238,10 @@ fn image(evaluated: &Evaluated, base: &BaseImage) -> Value {
                 Action::Workdir(path) => set("WorkingDir", path.clone().into()),
                 Action::User(user) => set("User", user.clone().into()),
                 Action::Expose(found) => {
-                    found.iter().for_each(|it| drop(ports.insert(it.clone(), json!({}))))
+                    ports.extend(found.iter().map(|it| (it.clone(), json!({}))));
                 }
                 Action::Volume(found) => {
-                    found.iter().for_each(|it| drop(volumes.insert(it.clone(), json!({}))))
+                    volumes.extend(found.iter().map(|it| (it.clone(), json!({}))));
                 }
                 Action::Cmd(words) => set("Cmd", json!(words)),
                 Action::Entrypoint { words, clears_cmd } => {
