@@ -53,6 +53,8 @@ pub enum Content {
         layer: BlobDigest,
         /// Where the file is in it.
         path: TreePath,
+        /// Of the content, if somebody asked for it.
+        digest: Option<BlobDigest>,
     },
 }
 

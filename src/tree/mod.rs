@@ -4,12 +4,14 @@
 //! This room knows neither tar nor images. [`read`] turns a directory into a tree, [`text`] prints one, a line
 //! an entry, for tests and for people.
 
+pub mod diff;
 pub mod file;
 pub mod fingerprint;
 pub mod path;
 pub mod read;
 mod resolve;
 pub mod text;
+pub mod write;
 
 pub use file::{Content, File, FileError, FileReader, Root};
 pub use fingerprint::Fingerprint;
@@ -166,6 +168,24 @@ impl Tree {
             .iter()
             .map(|(_, entry)| if let Node::File(file) = &entry.node { file.size } else { 0 })
             .sum()
+    }
+
+    /// All entries, and the directories above them, of which a tree need not have entries: those are root's, with the
+    /// mode 0755 and the time 0.
+    pub(crate) fn with_directories(&self) -> BTreeMap<TreePath, &Entry> {
+        static ABOVE: Entry = Entry {
+            metadata: Metadata { mode: 0o755, uid: 0, gid: 0, mtime: 0, xattrs: None },
+            node: Node::Directory,
+        };
+        let mut all: BTreeMap<_, _> = self.iter().map(|(path, entry)| (path.clone(), entry)).collect();
+        for (path, _) in self {
+            let mut above = path.parent();
+            while let Some(directory) = above.filter(|directory| !all.contains_key(directory)) {
+                above = directory.parent();
+                all.insert(directory, &ABOVE);
+            }
+        }
+        all
     }
 
     fn position(&self, path: &TreePath) -> Result<usize, usize> {

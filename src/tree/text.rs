@@ -51,7 +51,8 @@ pub fn line(path: &TreePath, entry: &Entry) -> String {
 }
 
 /// Bytes of a name as one printable word.
-struct Escaped<'a>(&'a [u8]);
+#[derive(Debug, Clone, Copy)]
+pub struct Escaped<'a>(pub &'a [u8]);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
