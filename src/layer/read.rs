@@ -9,6 +9,7 @@ use crate::tree::{Content, Device, Entry, File, Metadata, Node, TreePath, Xattrs
 use flate2::bufread::MultiGzDecoder;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use tar::{EntryType, Header};
 
@@ -36,6 +37,10 @@ pub struct ReadLayer<'a> {
     /// Whether `.wh.` in front of a name means that something is taken away, as in layers of images; other archives
     /// have names.
     pub whiteouts: bool,
+    /// Whether the digests of the contents are wanted that are not kept.
+    pub digests: bool,
+    /// Where the temporary file is made; none is where the system has such files.
+    pub folder: Option<&'a Path>,
 }
 
 /// What a layer holds.
@@ -97,7 +102,7 @@ fn is_zstd(magic: &[u8]) -> bool {
 fn unpacked(tar: impl Read, how: &ReadLayer<'_>) -> Result<(LayerFiles, DiffId), ReadLayerError> {
     let mut tar = Counted { inner: tar, hasher: Hasher::new(), total: 0 };
     let mut files = LayerFiles::default();
-    let mut spool = Spool::default();
+    let mut spool = Spool { folder: how.folder, writer: None, length: 0 };
     let mut extended = Extended::default();
     while let Some(header) = next_header(&mut tar)? {
         let size = extended.size.unwrap_or(header.entry_size()?);
@@ -271,7 +276,7 @@ impl Raw<'_> {
         mut self,
         tar: &mut impl Read,
         how: &ReadLayer<'_>,
-        spool: &mut Spool,
+        spool: &mut Spool<'_>,
         files: &mut LayerFiles,
     ) -> Result<(), ReadLayerError> {
         let raw = self.extended.name.take().unwrap_or_else(|| self.header.path_bytes().into_owned());
@@ -305,7 +310,17 @@ impl Raw<'_> {
                 let content = if wanted {
                     spool.keep(tar, self.size)?
                 } else {
-                    Content::Elsewhere { layer: how.layer, path: path.clone() }
+                    let digest = if how.digests {
+                        let mut hasher = Hasher::new();
+                        pass(tar, self.size, |bytes| {
+                            hasher.update(bytes);
+                            Ok(())
+                        })?;
+                        Some(hasher.into())
+                    } else {
+                        None
+                    };
+                    Content::Elsewhere { layer: how.layer, path: path.clone(), digest }
                 };
                 Node::File(File { size: self.size, content })
             }
@@ -374,38 +389,30 @@ fn path(raw: &[u8]) -> Result<Option<TreePath>, &'static str> {
 }
 
 /// Contents that are wanted, one after another in a temporary file that has no name.
-#[derive(Default)]
-struct Spool {
+struct Spool<'a> {
+    folder: Option<&'a Path>,
     writer: Option<(io::BufWriter<fs::File>, Arc<fs::File>)>,
     length: u64,
 }
 
-impl Spool {
+impl Spool<'_> {
     fn keep(&mut self, content: &mut impl Read, size: u64) -> io::Result<Content> {
         let (writer, file) = match &mut self.writer {
             Some(writer) => writer,
             none => {
-                let file = tempfile::tempfile()?;
+                let file = match self.folder {
+                    Some(folder) => tempfile::tempfile_in(folder)?,
+                    None => tempfile::tempfile()?,
+                };
                 let shared = Arc::new(file.try_clone()?);
                 none.insert((io::BufWriter::with_capacity(1 << 17, file), shared))
             }
         };
         let mut hasher = Hasher::new();
-        let mut buffer = [0; 1 << 15];
-        let mut left = size;
-        while left > 0 {
-            let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-            let count = content.read(&mut buffer[..most])?;
-            if count == 0 {
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "the layer ends in the middle of a file",
-                ));
-            }
-            hasher.update(&buffer[..count]);
-            writer.write_all(&buffer[..count])?;
-            left -= count as u64;
-        }
+        pass(content, size, |bytes| {
+            hasher.update(bytes);
+            writer.write_all(bytes)
+        })?;
         let offset = self.length;
         self.length += size;
         Ok(Content::Spooled { file: Arc::clone(file), offset, digest: hasher.into() })
@@ -417,6 +424,25 @@ impl Spool {
             None => Ok(()),
         }
     }
+}
+
+/// Gives the next `size` bytes to `take`, a piece at a time.
+fn pass(content: &mut impl Read, size: u64, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut buffer = [0; 1 << 15];
+    let mut left = size;
+    while left > 0 {
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let count = content.read(&mut buffer[..most])?;
+        if count == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the layer ends in the middle of a file",
+            ));
+        }
+        take(&buffer[..count])?;
+        left -= count as u64;
+    }
+    Ok(())
 }
 
 /// Hashes what is read, and ends where nobody's layer goes on.
