@@ -140,6 +140,12 @@ impl Recipes {
     }
 }
 
+/// An image's name as it is told from others in one build: without registry, folder and digest.
+fn short(name: &str) -> &str {
+    let name = name.split('@').next().unwrap_or(name);
+    name.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(name)
+}
+
 /// What makes two layers the same.
 #[derive(PartialEq, Eq, Hash)]
 enum Identity {
@@ -157,7 +163,7 @@ fn distinct(recipes: &[Recipe]) -> (Vec<LayerOf>, Vec<Vec<usize>>) {
     for (number, recipe) in recipes.iter().enumerate() {
         let mut own = Vec::new();
         let given = recipe.base.iter().enumerate().map(|(index, layer)| {
-            let name = format!("{} {}/{}", layer.image.name, index + 1, recipe.base.len());
+            let name = format!("{} {}/{}", short(&layer.image.name), index + 1, recipe.base.len());
             (LayerOf { name, kind: LayerKind::Given(layer.clone()) }, Some(layer.facts.descriptor.digest))
         });
         let made = recipe.layers.iter().enumerate().map(|(index, layer)| {

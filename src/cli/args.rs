@@ -185,10 +185,11 @@ Examples:
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Image")]
 pub(super) struct ImageOptions {
-    /// The image to build on; `scratch` is none
+    /// The image to build on, named as in a Dockerfile, or oci-layout://PATH; `scratch` is none
     #[arg(long, env = "CONSIGN_BASE", value_name = "REF")]
     pub(super) base: Option<String>,
-    /// Platform of the image (default: linux on this machine's architecture)
+    /// Platform of the image; several make an index of images (default: linux on this machine's architecture)
+    /// [repeatable]
     #[arg(long = "platform", env = "CONSIGN_PLATFORM", value_name = "OS/ARCH", value_delimiter = ',')]
     pub(super) platforms: Vec<String>,
     /// Program and fixed arguments: a JSON array, or words as a shell splits them
@@ -218,7 +219,7 @@ pub(super) struct ImageOptions {
     /// Label in the config [repeatable]
     #[arg(short, long = "label", env = "CONSIGN_LABEL", value_name = "KEY=VALUE")]
     pub(super) labels: Vec<String>,
-    /// Annotation in the manifest [repeatable]
+    /// Annotation in the manifest; in the index with `index:` in front [repeatable]
     #[arg(long = "annotation", env = "CONSIGN_ANNOTATION", value_name = "KEY=VALUE")]
     pub(super) annotations: Vec<String>,
     /// Numeric owner of the files, when there is no consign.yaml that says so (default: 0:0)

@@ -16,8 +16,8 @@ mod feed;
 pub mod image;
 pub mod read;
 pub mod remote;
-mod share;
 pub mod save;
+mod share;
 pub mod source;
 
 pub use any::{AnyRegistry, Ensured};
@@ -27,8 +27,8 @@ pub use error::RegistryError;
 pub use image::RemoteImage;
 pub use read::{RemoteSource, fetch, fetch_document};
 pub use remote::RemoteBlobs;
-pub use share::share;
 pub use save::save;
+pub use share::share;
 pub use source::{Cancelled, Made, Memory, Sink, Source, SourceError};
 
 use crate::base::{BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};

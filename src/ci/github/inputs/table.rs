@@ -77,7 +77,12 @@ pub const INPUTS: &[Input] = &[
         Value("dest"),
         "Where the directory goes in the image, without a consign.yaml (default: /app)",
     ),
-    input(Build, "platforms", List("platform", Split::Commas), "Platform of the image: OS/ARCH"),
+    input(
+        Build,
+        "platforms",
+        List("platform", Split::Commas),
+        "Platform of the image: OS/ARCH; several make an index of images",
+    ),
     input(
         Own,
         "entrypoint",
