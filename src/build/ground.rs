@@ -12,6 +12,7 @@ use crate::registry::RegistryError;
 use crate::tree::{Content, Entry, File, FileSystem, Node, Tree, TreePath};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -87,6 +88,10 @@ impl Failure for GroundError {
 /// Reads the files of images, each layer as seldom as possible.
 pub struct ImageFiles {
     reporter: Arc<dyn Reporter>,
+    /// Whether the digests of contents are wanted that are not.
+    digests: bool,
+    /// Where contents are kept; none is where the system has temporary files.
+    folder: Option<PathBuf>,
     /// What was read of each layer.
     known: Mutex<HashMap<BlobDigest, Arc<LayerFiles>>>,
     /// Where it came from.
@@ -102,7 +107,19 @@ impl std::fmt::Debug for ImageFiles {
 impl ImageFiles {
     /// Nothing is known yet.
     pub fn new(reporter: Arc<dyn Reporter>) -> Self {
-        Self { reporter, known: Mutex::default(), layers: Mutex::default() }
+        Self { reporter, digests: false, folder: None, known: Mutex::default(), layers: Mutex::default() }
+    }
+
+    /// Gives the digests of contents that are not wanted themselves.
+    #[must_use]
+    pub fn with_digests(self) -> Self {
+        Self { digests: true, ..self }
+    }
+
+    /// Keeps contents in a file without a name on the disk that `folder` is on, for those who want very many of them.
+    #[must_use]
+    pub fn kept_in(self, folder: &Path) -> Self {
+        Self { folder: Some(folder.to_owned()), ..self }
     }
 
     /// All files of `image`. Of those that `keep` does not ask for there may be no content. Blocks.
@@ -120,7 +137,7 @@ impl ImageFiles {
     pub fn fetch(&self, tree: Arc<Tree>) -> Result<Arc<Tree>, GroundError> {
         let mut wanted: BTreeMap<BlobDigest, BTreeSet<TreePath>> = BTreeMap::new();
         for (_, entry) in &*tree {
-            if let Node::File(File { content: Content::Elsewhere { layer, path }, .. }) = &entry.node {
+            if let Node::File(File { content: Content::Elsewhere { layer, path, .. }, .. }) = &entry.node {
                 wanted.entry(*layer).or_default().insert(path.clone());
             }
         }
@@ -140,7 +157,7 @@ impl ImageFiles {
         }
         let fetched = tree.iter().cloned().map(|(at, mut entry)| {
             if let Node::File(file) = &mut entry.node
-                && let Content::Elsewhere { layer, path } = &file.content
+                && let Content::Elsewhere { layer, path, .. } = &file.content
             {
                 let found = contents.get(&(*layer, path.clone()));
                 let gone = || GroundError::Gone { path: path.clone(), layer: *layer };
@@ -187,7 +204,7 @@ impl ImageFiles {
         let failed = |source| GroundError::Layer { image: image(), digest, source };
         let blob = layer.image.blobs.open(&digest).map_err(|error| failed(plain(error)))?;
         let blob = blob.ok_or_else(|| GroundError::Missing { image: image(), digest })?;
-        let how = ReadLayer { keep: &|path, _| keep(path), layer: digest, whiteouts: true };
+        let how = ReadLayer { keep: &|path, _| keep(path), layer: digest, whiteouts: true, digests: self.digests, folder: self.folder.as_deref() };
         let (files, diff_id) = read(Verified::new(blob, descriptor), &how).map_err(failed)?;
         if diff_id != layer.facts.diff_id {
             return Err(GroundError::Other { image: image(), digest, expected: layer.facts.diff_id, found: diff_id });

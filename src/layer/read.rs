@@ -9,6 +9,7 @@ use crate::tree::{Content, Device, Entry, File, Metadata, Node, TreePath, Xattrs
 use flate2::bufread::MultiGzDecoder;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use tar::{EntryType, Header};
 
@@ -22,6 +23,8 @@ const MOST_HEADER: u64 = 1 << 20;
 const RECORD: u64 = 512;
 /// Memory that a frame of zstd may ask for, as a power of two: what `zstd --ultra` of every level needs.
 const MOST_WINDOW: u32 = 27;
+/// Memory that xz may take, in KiB: `xz -9` needs 65 MiB.
+const MOST_DICTIONARY_KIB: u32 = 256 << 10;
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
@@ -36,6 +39,10 @@ pub struct ReadLayer<'a> {
     /// Whether `.wh.` in front of a name means that something is taken away, as in layers of images; other archives
     /// have names.
     pub whiteouts: bool,
+    /// Whether the digests of the contents are wanted that are not kept.
+    pub digests: bool,
+    /// Where the temporary file is made; none is where the system has such files.
+    pub folder: Option<&'a Path>,
 }
 
 /// What a layer holds.
@@ -69,20 +76,34 @@ pub enum ReadLayerError {
     TooMany,
 }
 
-/// Reads the bytes of a layer, which may be compressed with gzip or zstd, to their end. Gives what is in it and the
-/// digest of the tar.
+/// Reads the bytes of a layer or another archive, which may be compressed with gzip or zstd, and with bzip2 or xz, to
+/// their end. Gives what is in it and the digest of the tar.
 pub fn read(blob: impl Read, how: &ReadLayer<'_>) -> Result<(LayerFiles, DiffId), ReadLayerError> {
-    let mut blob = BufReader::with_capacity(1 << 17, blob);
-    let magic = blob.fill_buf()?;
-    if magic.starts_with(&[0x1f, 0x8b]) {
-        unpacked(MultiGzDecoder::new(blob), how)
+    unpacked(decoded(blob)?, how)
+}
+
+/// Whether these are the bytes of a tar, compressed or not.
+pub fn is_archive(bytes: impl Read) -> bool {
+    // What can't be read or decoded is none.
+    decoded(bytes).is_ok_and(|mut tar| next_header(&mut tar).is_ok_and(|header| header.is_some()))
+}
+
+fn decoded<'b>(bytes: impl Read + 'b) -> io::Result<Box<dyn Read + 'b>> {
+    let mut bytes = BufReader::with_capacity(1 << 17, bytes);
+    let magic = bytes.fill_buf()?;
+    Ok(if magic.starts_with(&[0x1f, 0x8b]) {
+        Box::new(MultiGzDecoder::new(bytes))
     } else if is_zstd(magic) {
-        let mut decoder = zstd::stream::read::Decoder::with_buffer(blob)?;
+        let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
         decoder.window_log_max(MOST_WINDOW)?;
-        unpacked(decoder, how)
+        Box::new(decoder)
+    } else if magic.starts_with(b"BZh") {
+        Box::new(bzip2::bufread::MultiBzDecoder::new(bytes))
+    } else if magic.starts_with(b"\xfd7zXZ\0") {
+        Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, true, MOST_DICTIONARY_KIB))
     } else {
-        unpacked(blob, how)
-    }
+        Box::new(bytes)
+    })
 }
 
 /// A frame, or one that decoders skip (<https://www.rfc-editor.org/rfc/rfc8878#section-3.1>).
@@ -97,7 +118,7 @@ fn is_zstd(magic: &[u8]) -> bool {
 fn unpacked(tar: impl Read, how: &ReadLayer<'_>) -> Result<(LayerFiles, DiffId), ReadLayerError> {
     let mut tar = Counted { inner: tar, hasher: Hasher::new(), total: 0 };
     let mut files = LayerFiles::default();
-    let mut spool = Spool::default();
+    let mut spool = Spool { folder: how.folder, writer: None, length: 0 };
     let mut extended = Extended::default();
     while let Some(header) = next_header(&mut tar)? {
         let size = extended.size.unwrap_or(header.entry_size()?);
@@ -271,7 +292,7 @@ impl Raw<'_> {
         mut self,
         tar: &mut impl Read,
         how: &ReadLayer<'_>,
-        spool: &mut Spool,
+        spool: &mut Spool<'_>,
         files: &mut LayerFiles,
     ) -> Result<(), ReadLayerError> {
         let raw = self.extended.name.take().unwrap_or_else(|| self.header.path_bytes().into_owned());
@@ -305,7 +326,17 @@ impl Raw<'_> {
                 let content = if wanted {
                     spool.keep(tar, self.size)?
                 } else {
-                    Content::Elsewhere { layer: how.layer, path: path.clone() }
+                    let digest = if how.digests {
+                        let mut hasher = Hasher::new();
+                        pass(tar, self.size, |bytes| {
+                            hasher.update(bytes);
+                            Ok(())
+                        })?;
+                        Some(hasher.into())
+                    } else {
+                        None
+                    };
+                    Content::Elsewhere { layer: how.layer, path: path.clone(), digest }
                 };
                 Node::File(File { size: self.size, content })
             }
@@ -370,42 +401,35 @@ fn path(raw: &[u8]) -> Result<Option<TreePath>, &'static str> {
         Err(TreePathError::Root) => Ok(None),
         Err(TreePathError::Parent) => Err("leads out of the root: it has a `..` in it"),
         Err(TreePathError::Nul) => Err("has a NUL byte in its name"),
+        Err(TreePathError::TooLong) => Err("has a longer name than any file can have"),
     }
 }
 
 /// Contents that are wanted, one after another in a temporary file that has no name.
-#[derive(Default)]
-struct Spool {
+struct Spool<'a> {
+    folder: Option<&'a Path>,
     writer: Option<(io::BufWriter<fs::File>, Arc<fs::File>)>,
     length: u64,
 }
 
-impl Spool {
+impl Spool<'_> {
     fn keep(&mut self, content: &mut impl Read, size: u64) -> io::Result<Content> {
         let (writer, file) = match &mut self.writer {
             Some(writer) => writer,
             none => {
-                let file = tempfile::tempfile()?;
+                let file = match self.folder {
+                    Some(folder) => tempfile::tempfile_in(folder)?,
+                    None => tempfile::tempfile()?,
+                };
                 let shared = Arc::new(file.try_clone()?);
                 none.insert((io::BufWriter::with_capacity(1 << 17, file), shared))
             }
         };
         let mut hasher = Hasher::new();
-        let mut buffer = [0; 1 << 15];
-        let mut left = size;
-        while left > 0 {
-            let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-            let count = content.read(&mut buffer[..most])?;
-            if count == 0 {
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "the layer ends in the middle of a file",
-                ));
-            }
-            hasher.update(&buffer[..count]);
-            writer.write_all(&buffer[..count])?;
-            left -= count as u64;
-        }
+        pass(content, size, |bytes| {
+            hasher.update(bytes);
+            writer.write_all(bytes)
+        })?;
         let offset = self.length;
         self.length += size;
         Ok(Content::Spooled { file: Arc::clone(file), offset, digest: hasher.into() })
@@ -417,6 +441,25 @@ impl Spool {
             None => Ok(()),
         }
     }
+}
+
+/// Gives the next `size` bytes to `take`, a piece at a time.
+fn pass(content: &mut impl Read, size: u64, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut buffer = [0; 1 << 15];
+    let mut left = size;
+    while left > 0 {
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let count = content.read(&mut buffer[..most])?;
+        if count == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the layer ends in the middle of a file",
+            ));
+        }
+        take(&buffer[..count])?;
+        left -= count as u64;
+    }
+    Ok(())
 }
 
 /// Hashes what is read, and ends where nobody's layer goes on.

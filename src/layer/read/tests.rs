@@ -4,7 +4,7 @@ use crate::layer::testing::{one_of_each, sealed};
 use crate::tree::Tree;
 
 fn how(keep: &dyn Fn(&TreePath, u64) -> bool) -> ReadLayer<'_> {
-    ReadLayer { keep, layer: BlobDigest::of(b"layer"), whiteouts: true }
+    ReadLayer { keep, layer: BlobDigest::of(b"layer"), whiteouts: true, digests: false, folder: None }
 }
 
 fn content(file: &File) -> Vec<u8> {
