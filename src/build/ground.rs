@@ -134,9 +134,9 @@ impl ImageFiles {
     }
 
     /// Gets the contents of `tree` that are still in layers of images. Blocks.
-    pub fn fetch(&self, tree: Tree) -> Result<Tree, GroundError> {
+    pub fn fetch(&self, tree: Arc<Tree>) -> Result<Arc<Tree>, GroundError> {
         let mut wanted: BTreeMap<BlobDigest, BTreeSet<TreePath>> = BTreeMap::new();
-        for (_, entry) in &tree {
+        for (_, entry) in &*tree {
             if let Node::File(File { content: Content::Elsewhere { layer, path, .. }, .. }) = &entry.node {
                 wanted.entry(*layer).or_default().insert(path.clone());
             }
@@ -155,7 +155,7 @@ impl ImageFiles {
                 }
             }
         }
-        let fetched = tree.into_iter().map(|(at, mut entry)| {
+        let fetched = tree.iter().cloned().map(|(at, mut entry)| {
             if let Node::File(file) = &mut entry.node
                 && let Content::Elsewhere { layer, path, .. } = &file.content
             {
@@ -165,7 +165,7 @@ impl ImageFiles {
             }
             Ok((at, entry))
         });
-        fetched.collect()
+        fetched.collect::<Result<Tree, _>>().map(Arc::new)
     }
 
     fn read_all(&self, layers: &[GivenLayer], keep: Keep<'_>) -> Result<Vec<Arc<LayerFiles>>, GroundError> {

@@ -4,8 +4,10 @@
 pub mod base;
 pub mod cache;
 pub mod config;
+pub mod dockerfile;
 pub mod error;
 mod given;
+pub mod ground;
 pub mod images;
 pub mod output;
 pub mod recipe;
@@ -16,6 +18,7 @@ pub use base::{BaseImage, GivenLayer, Home, Images};
 pub use cache::LayerCache;
 pub use error::BuildError;
 pub use given::GivenSource;
+pub use ground::ImageFiles;
 pub use images::{Open, OpenImages};
 pub use output::Output;
 pub use recipe::{LayerFacts, Recipe, RecipeLayer, TreeSource};
@@ -143,7 +146,7 @@ fn read_files(
             include: &patterns("include", &layer.include)?,
             exclude: &patterns("exclude", &layer.exclude)?,
             owner: layer.owner,
-            modes: layer.modes,
+            modes: Some(layer.modes),
             mtime: settings.epoch,
             parents: true,
             threads: settings.threads,

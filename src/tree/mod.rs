@@ -4,8 +4,11 @@
 //! This room knows neither tar nor images. [`read`] turns a directory into a tree, [`text`] prints one, a line
 //! an entry, for tests and for people.
 
+mod chmod;
+pub mod copy;
 pub mod diff;
 pub mod file;
+pub mod filesystem;
 pub mod fingerprint;
 pub mod path;
 pub mod read;
@@ -13,7 +16,9 @@ mod resolve;
 pub mod text;
 pub mod write;
 
+pub use copy::{Change, CopyError, Placing};
 pub use file::{Content, File, FileError, FileReader, Root};
+pub use filesystem::{FileSystem, LinkLoop};
 pub use fingerprint::Fingerprint;
 pub use path::TreePath;
 pub use read::{ReadError, ReadRequest, Warning, read};
