@@ -166,7 +166,7 @@ fn wildcards() {
 
 #[test]
 fn links_of_the_source() {
-    // The last part of a source is not followed, as it is copied; those before it are.
+    // A source is followed to its end; links below it are copied as links.
     insta::assert_snapshot!(plain(&["out"], "/x").unwrap(), @r"
     0755 0:0 0 directory x/
     0777 0:0 0 symlink x/link -> ../a.txt
