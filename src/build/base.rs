@@ -43,7 +43,18 @@ impl fmt::Debug for BaseImage {
     }
 }
 
+impl fmt::Display for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.host, self.repository)
+    }
+}
+
 impl BaseImage {
+    /// Where it lies, for messages: registry and repository, or what the user wrote for a place on disk.
+    pub fn place(&self) -> String {
+        self.home.as_ref().map_or_else(|| self.name.clone(), ToString::to_string)
+    }
+
     /// Its layers, the lowest first. Config and manifest must list the same number of them, which whoever made the
     /// value has checked; what one of them lists beyond the other is left out.
     pub fn layers(self: &Arc<Self>) -> Vec<GivenLayer> {

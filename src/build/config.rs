@@ -1,11 +1,44 @@
 //! What an image says of itself: that of its base, and what was asked for.
 
-use crate::base::Timestamp;
 use crate::base::clock::rfc3339;
+use crate::base::{Platform, Timestamp};
+use crate::image::choose::serves;
 use crate::image::config::Empty;
-use crate::image::{Config, History};
+use crate::image::{Config, History, ImageConfig, RootFs};
 use crate::layer::Encoding;
 use crate::spec::ImageSettings;
+use std::collections::BTreeMap;
+
+/// The config of an image for `platform` before anything is said of it: that of the image it is built on, or an empty
+/// one. What the tool that made the base has noted for itself is not true of ours, and its triggers are for Dockerfiles.
+pub fn on_base(base: Option<ImageConfig>, platform: &Platform) -> ImageConfig {
+    let Some(mut base) = base else {
+        return ImageConfig {
+            created: None,
+            author: None,
+            platform: platform.clone(),
+            config: None,
+            rootfs: RootFs::new(Vec::new()),
+            history: Vec::new(),
+            other: BTreeMap::new(),
+        };
+    };
+    if let Some(config) = &mut base.config {
+        config.other.remove("OnBuild");
+    }
+    base.other.retain(|key, _| key == "os.features");
+    ImageConfig { author: None, ..base }
+}
+
+/// For what an image is, of which `has` is what its base is for. What is built for arm/v7 on a base for arm/v6 is for
+/// arm/v7, as was asked for; a base for another platform altogether, which nobody asked for, decides itself.
+pub fn platform(has: &Platform, asked: &Platform) -> Platform {
+    if serves(has, asked) {
+        Platform { os_version: has.os_version.clone(), ..asked.clone() }
+    } else {
+        has.clone()
+    }
+}
 
 /// `base` with the settings put over it: what they do not set stays, and maps are joined. An entrypoint without
 /// arguments clears those of the base, which were meant for another program.

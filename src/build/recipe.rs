@@ -55,12 +55,12 @@ pub struct LayerFacts {
 }
 
 impl Recipe {
-    /// The source of the bytes of layer `index`.
-    pub fn source(&self, index: usize, reporter: &Arc<dyn Reporter>) -> TreeSource {
+    /// The source of the bytes of layer `index`, which is number `event` in what is reported.
+    pub fn source(&self, index: usize, event: usize, reporter: &Arc<dyn Reporter>) -> TreeSource {
         let layer = &self.layers[index];
         TreeSource {
             name: layer.name.clone(),
-            index,
+            event,
             tree: Arc::clone(&layer.tree),
             encoding: self.encoding,
             workers: Arc::clone(&self.workers),
@@ -118,7 +118,7 @@ impl Recipe {
 #[derive(Debug, Clone)]
 pub struct TreeSource {
     name: String,
-    index: usize,
+    event: usize,
     tree: Arc<Tree>,
     encoding: Encoding,
     workers: Arc<Workers>,
@@ -163,7 +163,7 @@ impl Source for TreeSource {
     }
 
     fn write_to(&self, sink: Sink<'_>) -> Result<Made, SourceError> {
-        let (index, reporter) = (self.index, Arc::clone(&self.reporter));
+        let (index, reporter) = (self.event, Arc::clone(&self.reporter));
         let progress = Arc::new(move |bytes| reporter.event(Event::LayerRead { index, bytes }));
         match self.workers.seal(&self.tree, self.encoding, progress).run(sink) {
             Ok(sealed) => {

@@ -15,6 +15,7 @@ mod explain;
 mod github;
 mod iam;
 mod image;
+mod images;
 mod index;
 mod login;
 mod plan;

@@ -17,7 +17,9 @@ pub mod image;
 pub mod read;
 pub mod remote;
 pub mod save;
+mod share;
 pub mod source;
+mod web;
 
 pub use any::{AnyRegistry, Ensured};
 pub use bundle::{Bundle, Member};
@@ -27,6 +29,8 @@ pub use image::RemoteImage;
 pub use read::{RemoteSource, fetch, fetch_document};
 pub use remote::RemoteBlobs;
 pub use save::save;
+pub use share::share;
+pub use web::{Web, WebError};
 pub use source::{Cancelled, Made, Memory, Sink, Source, SourceError};
 
 use crate::base::{BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};

@@ -6,9 +6,12 @@
 
 mod auth;
 mod bad_input;
+mod base;
+mod bases;
 mod cli;
 mod copy;
 mod denied;
+mod destinations;
 mod determinism;
 mod distribution;
 mod dockerfile;
@@ -25,6 +28,7 @@ mod index;
 mod login;
 mod outputs;
 mod plain_registry;
+mod platforms;
 mod pull;
 mod push;
 mod reading;
