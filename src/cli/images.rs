@@ -1,29 +1,35 @@
 //! The images that a build stands on, for code that blocks and knows nothing of registries.
 
 use super::bases::Bases;
+use super::error::CliError;
 use crate::base::Failure;
 use crate::build::{Home, Open, Opened};
-use crate::registry::{ManifestId, Registry as _};
+use crate::registry::{ManifestId, Registry as _, wait};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
 /// Opens images of registries.
 #[derive(Debug)]
 pub(super) struct Opener {
-    bases: Bases,
+    bases: Arc<Bases>,
     runtime: Handle,
 }
 
 impl Opener {
     /// To be made where the registries are to be asked.
     pub(super) fn new(bases: Bases) -> Self {
-        Self { bases, runtime: Handle::current() }
+        Self { bases: Arc::new(bases), runtime: Handle::current() }
     }
 }
 
 impl Open for Opener {
     fn open(&self, name: &str) -> Result<Opened, Arc<dyn Failure>> {
-        let image = self.runtime.block_on(self.bases.base(name)).map_err(Arc::<dyn Failure>::from)?;
+        let (bases, asked) = (Arc::clone(&self.bases), name.to_owned());
+        let opened = wait(&self.runtime, async move { bases.base(&asked).await });
+        let image = match opened {
+            Some(opened) => opened.map_err(Arc::<dyn Failure>::from)?,
+            None => return Err(Arc::new(CliError::internal("the program is ending"))),
+        };
         let host = image.registry.host().to_owned();
         let pinned = match &image.id {
             ManifestId::Digest(digest) => Some(*digest),

@@ -22,6 +22,7 @@ pub mod source;
 mod web;
 
 pub use any::{AnyRegistry, Ensured};
+pub use bridge::wait;
 pub use bundle::{Bundle, Member};
 pub use distribution::Distribution;
 pub use error::RegistryError;
