@@ -1,10 +1,10 @@
 //! Any bytes as a Dockerfile: read, checked and evaluated, with and without a base that is known.
 //!
-//! `RUSTC_BOOTSTRAP=1 cargo fuzz run dockerfile -s none tests/dockerfiles/good -- -max_total_time=60`
+//! Run by `fuzz/run`.
 #![no_main]
 
-use consign::base::Platform;
-use consign::spec::dockerfile::{BaseImage, Options, check, evaluate, parse, text};
+use consign_fuzz::base::Platform;
+use consign_fuzz::spec::dockerfile::{BaseImage, Options, check, evaluate, parse, text};
 use libfuzzer_sys::fuzz_target;
 use std::path::Path;
 

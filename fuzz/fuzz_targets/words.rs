@@ -1,7 +1,7 @@
 //! Any bytes as a word with variables: the first says how it is read, the rest up to a zero is a value.
 #![no_main]
 
-use consign::spec::dockerfile::{Budget, Lexer};
+use consign_fuzz::spec::dockerfile::{Budget, Lexer};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -9,7 +9,6 @@ use super::settings::list;
 use super::targets::{Registries, manifest_id, session_settings};
 use crate::auth::{Session, SessionSettings};
 use crate::base::clock::SystemClock;
-use crate::base::docker_name::in_full;
 use crate::base::{Env, Event, Failure, Kind, Mirror, Reference, RegistryHost, Reporter, docker_name};
 use crate::registry::distribution::Purpose;
 use crate::registry::{AnyRegistry, ManifestId, Registry as _, RegistryError, RemoteImage, StoredManifest};
@@ -111,7 +110,6 @@ impl Bases {
     }
 
     /// The image that `text` names in a Dockerfile: without a host it is one of Docker Hub.
-    #[allow(dead_code, reason = "what builds on images comes to use it")]
     pub(super) async fn base(&self, text: &str) -> Result<RemoteImage, Fail> {
         let reference = docker_name(text).map_err(|error| {
             Fail::from(CliError::input(error.to_string()).hinted(
@@ -122,9 +120,8 @@ impl Bases {
     }
 
     /// The image that `reference` means, which was written as `text`: without a host it is in the private ECR registry in
-    /// use.
+    /// use; one of Docker Hub is in full.
     pub(super) async fn open(&self, text: &str, reference: Reference) -> Result<RemoteImage, Fail> {
-        let reference = in_full(reference);
         let id = manifest_id(&reference);
         let places = self.places(&reference);
         let last = places.len() - 1;

@@ -24,7 +24,7 @@ pub(super) struct Copy {
     #[arg(required = true, value_name = "DST")]
     destinations: Vec<String>,
     /// Copy the image for this platform alone (default: all platforms of an index)
-    #[arg(long, env = "CONSIGN_PLATFORM", value_name = "OS/ARCH")]
+    #[arg(long, env = "CONSIGN_COPY_PLATFORM", value_name = "OS/ARCH")]
     platform: Option<Platform>,
     /// Copy nothing unless SRC is this digest (exit code 6)
     #[arg(long, env = "CONSIGN_IF_DIGEST", value_name = "DIGEST")]

@@ -5,7 +5,6 @@ use super::args::{Aws, RegistryOptions};
 use super::bases::{Bases, SourceOptions};
 use super::error::{Fail, bad_option};
 use super::targets::{manifest_id, references};
-use crate::base::docker_name::in_full;
 use crate::base::{Event, Platform, Reference, Tag, human};
 use crate::image::{Form, LayoutWriter};
 use crate::registry::{Bundle, ManifestId, RemoteImage, save};
@@ -26,7 +25,7 @@ pub(super) struct Pull {
     #[arg(long = "type", env = "CONSIGN_PULL_TYPE", value_name = "TYPE", default_value = "oci")]
     kind: Kind,
     /// The platform of the image (default: all platforms of an index; for docker, this machine's)
-    #[arg(long, env = "CONSIGN_PLATFORM", value_name = "OS/ARCH")]
+    #[arg(long, env = "CONSIGN_PULL_PLATFORM", value_name = "OS/ARCH")]
     platform: Option<Platform>,
     #[command(flatten)]
     sources: SourceOptions,
@@ -106,7 +105,5 @@ fn names(reference: Reference, image: &RemoteImage) -> Vec<Reference> {
         ManifestId::Digest(_) => reference.tag.clone(),
     };
     let host = reference.host.clone().or_else(|| image.name.host.clone());
-    tag.map(|tag| in_full(Reference { host, tag: Some(tag), digest: None, ..reference }))
-        .into_iter()
-        .collect()
+    tag.map(|tag| Reference { host, tag: Some(tag), digest: None, ..reference }).into_iter().collect()
 }

@@ -7,6 +7,7 @@ use super::{Context, http, http_for_uploads};
 use crate::auth::token::TokenSettings;
 use crate::auth::{EcrPassword, RoleSettings, Session, SessionSettings, docker};
 use crate::base::clock::SystemClock;
+use crate::base::docker_name::in_full;
 use crate::base::reference::private_host;
 use crate::base::{
     Backoff, Env, Event, Reference, RegistryHost, RelativeReference, RepositoryName, Tag, env,
@@ -19,9 +20,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// Parses what was given to `option`.
+/// Parses what was given to `option`. Names on Docker Hub are in full.
 pub(super) fn references(option: &str, texts: &[String]) -> Result<Vec<Reference>, Fail> {
-    texts.iter().map(|text| text.parse().map_err(|error| bad_option(option, error))).collect()
+    let parse = |text: &String| text.parse().map(in_full).map_err(|error| bad_option(option, error));
+    texts.iter().map(parse).collect()
 }
 
 /// Which image of its repository a reference means: as for Docker, `latest` if it does not say.
@@ -357,7 +359,7 @@ pub(super) fn authority(url: &Url) -> String {
 }
 
 /// How often something is tried.
-fn backoff(aws: &Aws) -> Backoff {
+pub(super) fn backoff(aws: &Aws) -> Backoff {
     Backoff {
         attempts: aws.retry_max_attempts,
         initial: Duration::from_millis(aws.retry_backoff_milliseconds.into()),

@@ -10,6 +10,7 @@ pub mod blob;
 pub mod choose;
 pub mod config;
 mod contents;
+pub mod diff;
 pub mod join;
 pub mod layout;
 pub mod manifest;

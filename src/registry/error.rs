@@ -204,6 +204,11 @@ impl Failure for RegistryError {
                  to be made beforehand"
                     .into()
             }
+            Self::Exhausted { why, .. } if why.starts_with("TOOMANYREQUESTS") => {
+                "the registry counts what is asked of it: log in with `docker login`, or let a cache ask, with \
+                 `--registry-mirror`"
+                    .into()
+            }
             Self::Exhausted { operation, .. } if is_distribution(operation) => {
                 "check the network and the registry's host and port; then run the same command again: what is stored \
                  is not sent twice"

@@ -19,6 +19,7 @@ pub mod remote;
 pub mod save;
 mod share;
 pub mod source;
+mod web;
 
 pub use any::{AnyRegistry, Ensured};
 pub use bundle::{Bundle, Member};
@@ -30,6 +31,7 @@ pub use remote::RemoteBlobs;
 pub use save::save;
 pub use share::share;
 pub use source::{Cancelled, Made, Memory, Sink, Source, SourceError};
+pub use web::{Web, WebError};
 
 use crate::base::{BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};
 use std::collections::HashSet;

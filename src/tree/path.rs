@@ -23,9 +23,16 @@ pub enum TreePathError {
     /// No file system can hold it.
     #[error("it has a NUL byte in it")]
     Nul,
+    /// Linux opens no file by so long a path. Since each directory above has a path too, it would be a way to ask for
+    /// much more memory than what says so.
+    #[error("it is longer than {} bytes", TreePath::LONGEST)]
+    TooLong,
 }
 
 impl TreePath {
+    /// Bytes of the longest path: Linux's `PATH_MAX`, which counts a zero at the end and a `/` at the beginning too.
+    pub const LONGEST: usize = 4094;
+
     /// Normalises `bytes`: leading, doubled and trailing `/` and `.` components go; `..` is refused.
     pub fn new(bytes: &[u8]) -> Result<Self, TreePathError> {
         let mut path = Vec::with_capacity(bytes.len());
@@ -41,7 +48,11 @@ impl TreePath {
             }
             path.extend_from_slice(component);
         }
-        if path.is_empty() { Err(TreePathError::Root) } else { Ok(Self(path.into())) }
+        match path.len() {
+            0 => Err(TreePathError::Root),
+            1..=Self::LONGEST => Ok(Self(path.into())),
+            _ => Err(TreePathError::TooLong),
+        }
     }
 
     /// The bytes.
@@ -105,6 +116,8 @@ mod tests {
         assert_eq!(TreePath::new(b"a/../b"), Err(TreePathError::Parent));
         assert_eq!(TreePath::new(b"/./"), Err(TreePathError::Root));
         assert_eq!(TreePath::new(b"a\0"), Err(TreePathError::Nul));
+        assert!(TreePath::new(&b"a/".repeat(TreePath::LONGEST.div_ceil(2))).is_ok());
+        assert_eq!(TreePath::new(&b"a/".repeat(TreePath::LONGEST / 2 + 1)), Err(TreePathError::TooLong));
     }
 
     #[test]

@@ -9,9 +9,8 @@ set -euo pipefail
 dockerfile_judge_is_built() {
   command -v go >/dev/null || skip "there is no Go, which BuildKit is written in"
   (cd "$HERE/dockerfile-judge" && HOME=$DOCKERFILE_HOME go build -o "$WORK/bin/dockerfile-judge" .)
-  HOME=$DOCKERFILE_HOME cargo build --quiet --locked --manifest-path "$HERE/dockerfile-view/Cargo.toml" \
-    --target-dir "$HERE/../../target"
-  install -m 755 "$HERE/../../target/debug/dockerfile-view" "$WORK/bin/dockerfile-view"
+  HOME=$DOCKERFILE_HOME cargo build --quiet --locked --manifest-path "$HERE/../../Cargo.toml" --example dockerfile-view
+  install -m 755 "${CARGO_TARGET_DIR:-$HERE/../../target}/debug/examples/dockerfile-view" "$WORK/bin/dockerfile-view"
 }
 
 # compared LOG [OPTION…]: puts the questions to both, and wants no difference.

@@ -243,6 +243,36 @@ layers() {
   done
 }
 
+# --- registries that others wrote -----------------------------------------------------------------------------------
+
+# registry_start NAME: Debian's docker-registry, for everybody, until the end. Its HOST:PORT stands in $WORK/NAME.host.
+registry_start() {
+  local name=$1 port count
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  printf '%s\n' 'version: 0.1' 'log: { accesslog: { disabled: true } }' "http: { addr: '127.0.0.1:$port' }" \
+    "storage: { filesystem: { rootdirectory: '$WORK/$name.data' } }" >"$WORK/$name.yml"
+  docker-registry serve "$WORK/$name.yml" >"$WORK/$name.log" 2>&1 &
+  remember $!
+  for ((count = 0; count < 100; count++)); do
+    if python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])))' "$port" 2>/dev/null
+    then
+      echo "127.0.0.1:$port" >"$WORK/$name.host"
+      return
+    fi
+    sleep 0.1
+  done
+  cat "$WORK/$name.log"
+  fail "the registry did not start"
+}
+
+# bases_made: images to build on in a registry of their own, and folders to build from, in $WORK/bases; once.
+bases_made() {
+  if [[ ! -e $WORK/bases/layout/index.json ]]; then
+    registry_start bases
+    python3 "$HERE/dockerfile_bases.py" "$WORK/bases" "$(cat "$WORK/bases.host")"
+  fi
+}
+
 # --- engines ---------------------------------------------------------------------------------------------------------
 
 podman_() {

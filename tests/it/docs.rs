@@ -48,6 +48,11 @@ fn example(t: &Context) {
     let yaml = blocks(&root().join("docs/consign-yaml.md"));
     let (_, text) = yaml.iter().find(|(info, _)| info == "yaml").unwrap();
     t.file("shop/consign.yaml", text);
+    t.file("site/dist/index.html", "<p>hello\n");
+    t.file("site/server", "#!/bin/sh\n");
+    let dockerfile = blocks(&root().join("docs/dockerfile.md"));
+    let (_, text) = dockerfile.iter().find(|(info, _)| info == "dockerfile").unwrap();
+    t.file("site/Dockerfile", text);
 }
 
 #[test]

@@ -449,3 +449,23 @@ fn ecr_public_is_read_without_an_account() {
     assert_eq!(blobs, 2);
     assert!(registry.asked().iter().all(|asked| asked.authorization.is_none()));
 }
+
+#[test]
+fn a_registry_that_counts_what_is_asked_of_it() {
+    let t = Context::new();
+    let registry = HostileRegistry::start(|asked| match asked.path.as_str() {
+        "/v2/" => Reply::ok(b"{}"),
+        _ => Reply::Answer {
+            status: 429,
+            headers: Vec::new(),
+            body: br#"{"errors":[{"code":"TOOMANYREQUESTS","message":"that was enough"}]}"#.to_vec(),
+        },
+    });
+    insta::assert_snapshot!(pull(&t, &registry, &["--retry-max-attempts", "2"]).output(), @r"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: GET manifests on [HOST]/shop/api did not get through: TOOMANYREQUESTS: that was enough (HTTP status 429)
+    hint: the registry counts what is asked of it: log in with `docker login`, or let a cache ask, with `--registry-mirror`
+    ");
+}

@@ -11,7 +11,7 @@ use super::lint::{Lint, Rule};
 use super::parse::trigger;
 use super::source::{Faults, Span};
 use super::stage::{Inherited, State, evaluate_stage};
-use super::stages::{CANDIDATES, Links, Names, Origin, cycles, links, needed, target};
+use super::stages::{CANDIDATES, Links, Names, Origin, context, cycles, links, needed, target};
 use super::step::{Action, Step};
 use super::values;
 use super::words::Word;
@@ -190,10 +190,13 @@ pub(super) fn evaluate(
     evaluation.check_default_bases(file);
     let declared = evaluation.global_arguments(&file.globals, true)?;
     let (mut names, mut origins, mut platforms) = (Names::default(), Vec::new(), Vec::new());
+    let mut replaced = Vec::new();
     for (index, stage) in stages.iter().enumerate() {
         let (origin, platform) = evaluation.base(stage, &names, &declared);
-        let own_context = stage.name().filter(|name| options.contexts.contains(name));
-        origins.push(own_context.map_or(origin, Origin::Context));
+        // A context that is given for a stage takes the place of all of it.
+        let given = stage.name().and_then(|name| context(&name, options));
+        replaced.push(given.is_some());
+        origins.push(given.map_or(origin, Origin::Context));
         platforms.push(platform);
         names.add(stage, index);
     }
@@ -211,8 +214,13 @@ pub(super) fn evaluate(
             Origin::Image(_) | Origin::Context(_) => bases(origin, platform),
         })
         .collect();
-    let units: Vec<_> =
-        (0..stages.len()).map(|index| evaluation.units(index, stages, &origins, &found)).collect();
+    let units: Vec<_> = (0..stages.len())
+        .map(
+            |index| {
+                if replaced[index] { Vec::new() } else { evaluation.units(index, stages, &origins, &found) }
+            },
+        )
+        .collect();
     let mut all_links = Vec::with_capacity(stages.len());
     for units in &units {
         let bodies: Vec<(&Body, Span)> =

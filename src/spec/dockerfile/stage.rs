@@ -41,6 +41,9 @@ pub(super) struct State {
     healthcheck: Option<Span>,
 }
 
+/// Linux's `PATH_MAX`, which counts a zero at the end.
+const LONGEST_PATH: usize = 4096;
+
 /// Where programs are looked for, if the base does not say.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -316,8 +319,23 @@ impl Dispatch<'_, '_> {
             self.evaluation.lint.about(self.head, Rule::WorkdirRelativePath, word.span, message, hint);
         }
         self.state.workdir_set = true;
-        self.state.workdir = below(&self.state.workdir, &path.text);
-        Some(self.state.workdir.clone())
+        let directory = below(&self.state.workdir, &path.text);
+        let found = self.short_enough(&directory, word.span).map(|()| directory);
+        // So that one path too long does not make all that follow it too long.
+        self.state.workdir = found.clone().unwrap_or_else(|| "/".to_owned());
+        found
+    }
+
+    /// Takes note of a path in the image that Linux could not open. All directories above it are made too, so a long
+    /// path is many of them.
+    fn short_enough(&mut self, path: &str, span: Span) -> Option<()> {
+        if path.len() < LONGEST_PATH {
+            return Some(());
+        }
+        let message =
+            format!("the path has {} bytes, and Linux opens none of {LONGEST_PATH} or more", path.len());
+        self.fault(span, message, "choose a shorter one");
+        None
     }
 
     fn signal(&mut self, word: &Word) -> Option<String> {
@@ -470,17 +488,30 @@ impl Dispatch<'_, '_> {
         }
         if let (Some(checksum), Some(word)) = (&checksum, &copy.checksum)
             && checksum.certain
-            && !matches!(found.as_slice(), [Source::Http(_) | Source::Git(_)])
         {
-            self.fault(word.span, "`--checksum` is for one source that is fetched", "leave it out");
-            complete = false;
+            let wrong = match found.as_slice() {
+                [Source::Git(_)] => None,
+                [Source::Http(_)] if values::is_digest(&checksum.text) => None,
+                [Source::Http(_)] => {
+                    let message = format!("`{}` is not a checksum", checksum.text);
+                    Some((message, "write `sha256:` and 64 digits, from 0 to 9 and a to f"))
+                }
+                _ => Some(("`--checksum` is for one source that is fetched".to_owned(), "leave it out")),
+            };
+            if let Some((message, hint)) = wrong {
+                self.fault(word.span, message, hint);
+                complete = false;
+            }
         }
+        let written_destination = destination.text;
+        let destination = destination_below(&self.state.workdir, &written_destination);
+        self.short_enough(&destination, copy.destination.span)?;
         complete.then(|| CopyFiles {
             from: from.cloned(),
             sources: found,
             documents,
-            destination: destination_below(&self.state.workdir, &destination.text),
-            written_destination: destination.text,
+            destination,
+            written_destination,
             chown: chown.map(|text| text.text),
             chmod: mode,
             link: copy.link,

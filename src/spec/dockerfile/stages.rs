@@ -40,8 +40,7 @@ impl Names {
         match self.0.get(name) {
             Some(index) => Origin::Stage(*index),
             None if name == "scratch" => Origin::Scratch,
-            None if options.contexts.contains(name) => Origin::Context(name.to_owned()),
-            None => Origin::Image(name.to_owned()),
+            None => context(name, options).map_or_else(|| Origin::Image(name.to_owned()), Origin::Context),
         }
     }
 
@@ -54,6 +53,19 @@ impl Names {
     pub(super) fn some(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str).take(CANDIDATES)
     }
+}
+
+/// The context that is given for a name. Both may be written as names of images are, in full or in short.
+pub(super) fn context(name: &str, options: &Options) -> Option<String> {
+    fn short(name: &str) -> &str {
+        let name = name.strip_suffix(":latest").unwrap_or(name);
+        let name = ["docker.io/", "index.docker.io/"]
+            .iter()
+            .find_map(|host| name.strip_prefix(host))
+            .unwrap_or(name);
+        name.strip_prefix("library/").unwrap_or(name)
+    }
+    options.contexts.iter().find(|known| short(known) == short(name)).cloned()
 }
 
 /// Where the sources of a stage's COPY and RUN instructions are, in their order.
@@ -118,8 +130,7 @@ fn named(name: &str, names: &Names, options: &Options) -> Origin {
     match names.find(name) {
         Some(index) => Origin::Stage(index),
         None if name == "scratch" => Origin::Scratch,
-        None if options.contexts.contains(name) => Origin::Context(name.to_owned()),
-        None => Origin::Image(name.to_owned()),
+        None => context(name, options).map_or_else(|| Origin::Image(name.to_owned()), Origin::Context),
     }
 }
 

@@ -319,21 +319,24 @@ pub(super) fn has_name(owner: &str) -> bool {
     }
 }
 
+/// Whether a text is a digest: `sha256:` and 64 digits, or one of the longer kinds.
+pub(super) fn is_digest(text: &str) -> bool {
+    let length = match text.split_once(':') {
+        Some(("sha256", _)) => 64,
+        Some(("sha384", _)) => 96,
+        Some(("sha512", _)) => 128,
+        _ => return false,
+    };
+    let hex = &text["sha256:".len()..];
+    hex.len() == length && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
 /// What is wrong with the name of an image, as Docker takes names: without a host it is one of Docker Hub's.
 /// Grammar: <https://github.com/distribution/reference>.
 pub(super) fn image_fault(text: &str) -> Option<String> {
     let (rest, digest) = text.split_once('@').map_or((text, None), |(rest, digest)| (rest, Some(digest)));
-    if let Some(digest) = digest {
-        let length = match digest.split_once(':') {
-            Some(("sha256", _)) => 64,
-            Some(("sha384", _)) => 96,
-            Some(("sha512", _)) => 128,
-            _ => return Some(format!("`{digest}` is not a digest")),
-        };
-        let hex = &digest[7..];
-        if hex.len() != length || !hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
-            return Some(format!("`{digest}` is not a digest"));
-        }
+    if let Some(digest) = digest.filter(|digest| !is_digest(digest)) {
+        return Some(format!("`{digest}` is not a digest"));
     }
     let is_host =
         |part: &str| part.contains(['.', ':']) || part == "localhost" || part.to_lowercase() != part;
@@ -441,10 +444,12 @@ pub(super) fn bytes(text: &str) -> Option<i64> {
     };
     let number: f64 = number.parse().ok().filter(|number| *number >= 0.0)?;
     let unit = unit.to_ascii_lowercase();
-    let power = match unit.as_str() {
-        "" | "b" => 0,
-        unit if matches!(&unit[1..], "" | "b" | "ib") => "kmgtp".find(&unit[..1])? + 1,
-        _ => return None,
+    let mut letters = unit.chars();
+    let power = match letters.next() {
+        None => 0,
+        Some('b') if letters.as_str().is_empty() => 0,
+        Some(prefix) if matches!(letters.as_str(), "" | "b" | "ib") => "kmgtp".find(prefix)? + 1,
+        Some(_) => return None,
     };
     #[expect(clippy::cast_possible_truncation, reason = "a number that large is as good as the largest")]
     Some((number * 1024_f64.powi(i32::try_from(power).ok()?)) as i64)

@@ -69,6 +69,24 @@ fn only_what_is_needed() {
 }
 
 #[test]
+fn a_context_takes_the_place_of_images_and_stages() {
+    let text =
+        "FROM docker.io/library/x:latest AS one\nENV A=b\nFROM x\nCOPY --from=one a b\nCOPY --from=x a b";
+    let file = parse(path(), text).unwrap();
+    let run = |contexts: &[&str]| {
+        let options = Options { contexts: contexts.iter().map(|it| (*it).to_owned()).collect(), ..options() };
+        let evaluated = evaluate(&file, &options, &base).unwrap();
+        evaluated.stages.iter().map(|stage| (stage.base.clone(), stage.steps.len())).collect::<Vec<_>>()
+    };
+    let (image, context) =
+        (|it: &str| Origin::Image(it.to_owned()), |it: &str| Origin::Context(it.to_owned()));
+    assert_eq!(run(&[]), [(image("docker.io/library/x:latest"), 1), (image("x"), 2)]);
+    assert_eq!(run(&["x"]), [(context("x"), 1), (context("x"), 2)]);
+    assert_eq!(run(&["docker.io/x"]), [(context("docker.io/x"), 1), (context("docker.io/x"), 2)]);
+    assert_eq!(run(&["one"]), [(context("one"), 0), (image("x"), 2)], "nothing of the stage is left");
+}
+
+#[test]
 fn triggers_run_in_the_stage_above() {
     let text =
         "FROM x AS t\nFROM x AS base\nONBUILD COPY --from=t a b\nONBUILD WORKDIR /w\nFROM base\nWORKDIR c";

@@ -105,3 +105,11 @@ fn many_problems() {
     let text = format!("FROM x\n{}", "ENV a=$b\n".repeat(20_000));
     assert_eq!(findings(&text).len(), 1000);
 }
+
+#[test]
+fn paths_without_end() {
+    let found = problems(&format!("FROM x\n{}", "WORKDIR deeper\n".repeat(20_000)));
+    assert!(found.len() == 34 && found[0].contains("the path has 4102 bytes"), "{found:?}");
+    let found = problems(&format!("FROM x\nCOPY a /{}\n", "b/".repeat(5000)));
+    assert!(found[0].contains("the path has 10001 bytes"), "{:?}", found.first());
+}

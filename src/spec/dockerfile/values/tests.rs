@@ -183,7 +183,7 @@ fn sizes_and_fields() {
     ] {
         assert_eq!(bytes(text), expected, "{text}");
     }
-    for bad in ["", "m", "-1", "1x", "1mm", "1kibb"] {
+    for bad in ["6\u{fffd}m", "", "m", "-1", "1x", "1mm", "1kibb"] {
         assert_eq!(bytes(bad), None, "{bad}");
     }
     let joined = |text| fields(text).map(|fields| fields.join("|"));
@@ -191,5 +191,24 @@ fn sizes_and_fields() {
     assert_eq!(joined("\"a,b\",\"c\"\"d\",").as_deref(), Some("a,b|c\"d|"));
     for bad in ["", "a\"b", "\"a", "\"a\"b"] {
         assert_eq!(joined(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn digests() {
+    let digits = |count: usize| "0af9".repeat(count / 4);
+    for good in [
+        format!("sha256:{}", digits(64)),
+        format!("sha384:{}", digits(96)),
+        format!("sha512:{}", digits(128)),
+    ] {
+        assert!(is_digest(&good), "{good}");
+    }
+    for bad in ["", "sha256", "sha256:", "md5:00", "sha256:é"] {
+        assert!(!is_digest(bad), "{bad}");
+    }
+    for bad in [digits(64), format!("sha256:{}", digits(60)), format!("sha256:{}", digits(64).to_uppercase())]
+    {
+        assert!(!is_digest(&bad), "{bad}");
     }
 }

@@ -1,0 +1,3 @@
+ARG REGISTRY=localhost:5000
+FROM $REGISTRY/debian:1
+ADD archives/usr.tar /

@@ -1,0 +1,4 @@
+FROM scratch
+SHELL ["/bin/x", "-c"]
+CMD echo  two   spaces "q"
+ENTRYPOINT [ "not json

@@ -1,0 +1,3 @@
+# build-context: more=other
+FROM more
+COPY a.txt /

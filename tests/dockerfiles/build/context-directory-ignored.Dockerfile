@@ -1,0 +1,4 @@
+# build-context: more=other
+# ignore: said.txt
+FROM scratch
+COPY --from=more . /more

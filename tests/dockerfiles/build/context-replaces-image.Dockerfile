@@ -1,0 +1,3 @@
+# build-context: alpine=docker-image://@REGISTRY@/busybox:1
+FROM alpine
+COPY a.txt /

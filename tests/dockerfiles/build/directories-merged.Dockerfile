@@ -1,0 +1,3 @@
+FROM scratch
+COPY dir dir/sub closed /x/
+COPY sticky closed /x/

@@ -1,0 +1,3 @@
+FROM scratch
+COPY --parents --exclude=**/deep dir /a
+COPY --parents --exclude=*.txt dir/sub /b

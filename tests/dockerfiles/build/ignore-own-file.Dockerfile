@@ -1,0 +1,4 @@
+# ignore: a.txt
+# own-ignore: b.txt
+FROM scratch
+COPY *.txt /

@@ -1,0 +1,3 @@
+ARG REGISTRY=localhost:5000
+FROM $REGISTRY/onbuild:1
+COPY b.txt .

@@ -1,0 +1,3 @@
+FROM scratch
+COPY owned /owned
+COPY owned/file /file

@@ -1,0 +1,4 @@
+# platform: linux/arm64
+ARG REGISTRY=localhost:5000
+FROM $REGISTRY/multi:1
+COPY a.txt /

@@ -1,0 +1,6 @@
+# platform: linux/amd64,linux/arm/v7
+ARG REGISTRY=localhost:5000
+FROM $REGISTRY/multi:list
+ARG TARGETVARIANT
+ARG TARGETARCH
+COPY a.txt /$TARGETARCH$TARGETVARIANT/

@@ -1,0 +1,3 @@
+ARG REGISTRY=localhost:5000
+FROM $REGISTRY/settings:1
+COPY a.txt /

@@ -1,0 +1,2 @@
+FROM scratch
+COPY dir/one.txt links/dir/sub /sub/

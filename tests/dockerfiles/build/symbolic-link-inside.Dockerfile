@@ -1,0 +1,2 @@
+FROM scratch
+COPY links/dir/one.txt /through

@@ -1,0 +1,4 @@
+# target: MIDDLE
+FROM scratch AS Middle
+COPY a.txt /
+FROM scratch

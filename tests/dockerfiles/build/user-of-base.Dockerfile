@@ -1,0 +1,5 @@
+ARG REGISTRY=localhost:5000
+FROM $REGISTRY/settings:1
+COPY a.txt relative/
+WORKDIR below
+COPY --chown=app b.txt .

@@ -1,0 +1,6 @@
+FROM scratch
+ENV ROOT=/srv
+ARG NAME=shop
+WORKDIR ${ROOT}/${NAME}
+WORKDIR "with space"
+COPY a.txt .

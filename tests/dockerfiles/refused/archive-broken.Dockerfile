@@ -1,0 +1,2 @@
+FROM scratch
+ADD archives/broken.tar.gz /x/

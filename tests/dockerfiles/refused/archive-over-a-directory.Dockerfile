@@ -1,0 +1,3 @@
+FROM scratch
+COPY a.txt /x
+ADD archives/files.tar /x/

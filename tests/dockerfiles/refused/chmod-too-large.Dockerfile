@@ -1,0 +1,2 @@
+FROM scratch
+COPY --chmod=77777 a.txt /

@@ -1,0 +1,3 @@
+# build-context: more=no-such-folder
+FROM scratch
+COPY --from=more . /

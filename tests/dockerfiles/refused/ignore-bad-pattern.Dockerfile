@@ -1,0 +1,3 @@
+# ignore: [a
+FROM scratch
+COPY dir /

@@ -1,0 +1,2 @@
+FROM scratch
+COPY --from=localhost:5000/no/such /a /

@@ -1,0 +1,2 @@
+FROM scratch
+COPY --parents dir/nothing/one.txt /out/

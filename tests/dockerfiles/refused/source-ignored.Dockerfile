@@ -1,0 +1,3 @@
+# ignore: a.txt
+FROM scratch
+COPY a.txt b.txt /

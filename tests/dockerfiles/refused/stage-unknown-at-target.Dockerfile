@@ -1,0 +1,3 @@
+# target: midle
+FROM scratch AS middle
+COPY a.txt /

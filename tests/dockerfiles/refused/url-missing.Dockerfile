@@ -1,0 +1,4 @@
+ARG URL=http://localhost:8000
+FROM scratch
+ARG URL
+ADD $URL/missing /
