@@ -3,7 +3,7 @@
 use super::bases::Bases;
 use crate::base::Failure;
 use crate::build::{Home, Open, Opened};
-use crate::registry::{ManifestId, Registry as _};
+use crate::registry::{ManifestId, Registry as _, RemoteImage};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -24,16 +24,21 @@ impl Opener {
 impl Open for Opener {
     fn open(&self, name: &str) -> Result<Opened, Arc<dyn Failure>> {
         let image = self.runtime.block_on(self.bases.base(name)).map_err(Arc::<dyn Failure>::from)?;
-        let host = image.registry.host().to_owned();
-        let pinned = match &image.id {
-            ManifestId::Digest(digest) => Some(*digest),
-            ManifestId::Tag(_) => None,
-        };
-        Ok(Opened {
-            pinned,
-            blobs: Arc::new(image.blobs(self.runtime.clone())),
-            home: Some(Home { host, repository: image.repository().clone() }),
-            root: image.manifest,
-        })
+        Ok(opened(image, &self.runtime))
+    }
+}
+
+/// An image of a registry, for code that blocks.
+pub(super) fn opened(image: RemoteImage, runtime: &Handle) -> Opened {
+    let host = image.registry.host().to_owned();
+    let pinned = match &image.id {
+        ManifestId::Digest(digest) => Some(*digest),
+        ManifestId::Tag(_) => None,
+    };
+    Opened {
+        pinned,
+        blobs: Arc::new(image.blobs(runtime.clone())),
+        home: Some(Home { host, repository: image.repository().clone() }),
+        root: image.manifest,
     }
 }
