@@ -24,6 +24,9 @@ pub trait Open: Send + Sync {
 
 type Shared<T> = Arc<OnceLock<Result<T, Arc<dyn Failure>>>>;
 
+/// Images by name and platform.
+type Resolved = HashMap<(String, Platform), Shared<Arc<BaseImage>>>;
+
 /// Images by name, from registries and from disk.
 pub struct OpenImages<O> {
     registries: O,
@@ -31,7 +34,7 @@ pub struct OpenImages<O> {
     asked: bool,
     reporter: Arc<dyn Reporter>,
     opened: Mutex<HashMap<String, Shared<Opened>>>,
-    images: Mutex<HashMap<(String, Platform), Shared<Arc<BaseImage>>>>,
+    images: Mutex<Resolved>,
 }
 
 impl<O> std::fmt::Debug for OpenImages<O> {

@@ -78,8 +78,8 @@ pub fn prepare(
             .collect::<Result<_, _>>()?,
     };
     let files = read_files(plan, settings, reporter).map_err(|error| Arc::new(error) as Arc<dyn Failure>)?;
-    let recipe = |(platform, base): (&Platform, Option<Arc<BaseImage>>)| files.recipe(plan, platform, base);
-    Ok(platforms.iter().zip(bases).map(recipe).collect())
+    let recipes = platforms.iter().zip(&bases);
+    Ok(recipes.map(|(platform, base)| files.recipe(plan, platform, base.as_ref())).collect())
 }
 
 /// What was read of the context, which is the same for all platforms.
@@ -94,12 +94,12 @@ struct Files {
 
 impl Files {
     /// The recipe for `platform`, on `base`.
-    fn recipe(&self, plan: &Plan, platform: &Platform, base: Option<Arc<BaseImage>>) -> Recipe {
-        let under = base.as_ref().map(|base| base.config.value().clone());
+    fn recipe(&self, plan: &Plan, platform: &Platform, base: Option<&Arc<BaseImage>>) -> Recipe {
+        let under = base.map(|base| base.config.value().clone());
         let config = config::on_base(under, platform);
         let settled = config::with_settings(config.config.unwrap_or_default(), &plan.config);
         Recipe {
-            base: base.iter().flat_map(BaseImage::layers).collect(),
+            base: base.into_iter().flat_map(BaseImage::layers).collect(),
             layers: self.layers.clone(),
             config: ImageConfig {
                 created: self.created.clone(),

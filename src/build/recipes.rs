@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// One recipe or several, with their layers, each of which is there once.
 #[derive(Debug, Clone)]
 pub struct Recipes {
-    recipes: Vec<Recipe>,
+    all: Vec<Recipe>,
     layers: Vec<LayerOf>,
     /// The layers of each recipe, the lowest first.
     of: Vec<Vec<usize>>,
@@ -31,7 +31,7 @@ pub struct LayerOf {
 #[derive(Debug, Clone)]
 pub enum LayerKind {
     /// From an image that is built on.
-    Given(GivenLayer),
+    Given(Box<GivenLayer>),
     /// It is made here.
     Made {
         /// The first recipe that has it.
@@ -77,33 +77,33 @@ impl Recipes {
             (recipe.workers, recipe.cache) = (Arc::clone(&workers), Arc::clone(&cache));
         }
         let (layers, of) = distinct(&recipes);
-        let all = Self { recipes, layers, of, annotations };
-        if all.recipes.len() > 1 {
+        let these = Self { all: recipes, layers, of, annotations };
+        if these.all.len() > 1 {
             // Whether they go together does not depend on what is in them.
-            let parts = all.recipes.iter().enumerate().map(|(number, recipe)| {
+            let parts = these.all.iter().enumerate().map(|(number, recipe)| {
                 let digest = BlobDigest::of(&number.to_le_bytes());
                 let descriptor =
                     crate::image::Descriptor::new(crate::base::MediaType::OCI_MANIFEST, digest, 1);
                 Part::image("an image".into(), descriptor, recipe.platform().clone())
             });
-            join(parts.collect(), all.annotations.of_index())?;
+            join(parts.collect(), these.annotations.of_index())?;
         }
-        Ok(all)
+        Ok(these)
     }
 
     /// The recipes.
     pub fn recipes(&self) -> &[Recipe] {
-        &self.recipes
+        &self.all
     }
 
     /// The first one; threads and what is known of layers are the same for all.
     pub fn first(&self) -> &Recipe {
-        &self.recipes[0]
+        &self.all[0]
     }
 
     /// For which platforms there is one.
     pub fn platforms(&self) -> Vec<Platform> {
-        self.recipes.iter().map(|recipe| recipe.platform().clone()).collect()
+        self.all.iter().map(|recipe| recipe.platform().clone()).collect()
     }
 
     /// All layers, each once.
@@ -113,13 +113,13 @@ impl Recipes {
 
     /// The layer that is made as number `index` for recipe `recipe`.
     pub fn made(&self, recipe: usize, index: usize) -> &RecipeLayer {
-        &self.recipes[recipe].layers[index]
+        &self.all[recipe].layers[index]
     }
 
     /// The documents; `facts` are those of [`layers`](Self::layers).
     pub fn documents(&self, facts: &[LayerFacts]) -> Documents {
         let images: Vec<_> = self
-            .recipes
+            .all
             .iter()
             .zip(&self.of)
             .map(|(recipe, of)| {
@@ -128,7 +128,7 @@ impl Recipes {
             })
             .collect();
         let index = (images.len() > 1).then(|| {
-            let parts = images.iter().zip(&self.recipes).map(|((_, manifest), recipe)| {
+            let parts = images.iter().zip(&self.all).map(|((_, manifest), recipe)| {
                 let mut descriptor = manifest.descriptor();
                 descriptor.annotations = self.annotations.of_descriptor(recipe.platform());
                 Part::image(recipe.platform().to_string(), descriptor, recipe.platform().clone())
@@ -164,7 +164,10 @@ fn distinct(recipes: &[Recipe]) -> (Vec<LayerOf>, Vec<Vec<usize>>) {
         let mut own = Vec::new();
         let given = recipe.base.iter().enumerate().map(|(index, layer)| {
             let name = format!("{} {}/{}", short(&layer.image.name), index + 1, recipe.base.len());
-            (LayerOf { name, kind: LayerKind::Given(layer.clone()) }, Some(layer.facts.descriptor.digest))
+            (
+                LayerOf { name, kind: LayerKind::Given(Box::new(layer.clone())) },
+                Some(layer.facts.descriptor.digest),
+            )
         });
         let made = recipe.layers.iter().enumerate().map(|(index, layer)| {
             let kind = LayerKind::Made { recipe: number, index };

@@ -225,8 +225,8 @@ type Found = (Document<Manifest>, Document<ImageConfig>);
 
 /// A document, told what it is.
 enum Read {
-    Image(Document<Manifest>),
-    Index(Document<Index>),
+    Image(Box<Document<Manifest>>),
+    Index(Box<Document<Index>>),
 }
 
 struct Search<'a> {
@@ -280,9 +280,9 @@ impl Search<'_> {
                 let what = "index".into();
                 self.unusable(Why::Document { what, source })
             })?;
-            return Ok(Read::Index(index));
+            return Ok(Read::Index(Box::new(index)));
         }
-        Document::read(bytes, own).map(Read::Image).map_err(unreadable)
+        Document::read(bytes, own).map(Box::new).map(Read::Image).map_err(unreadable)
     }
 
     /// The image for the platform in `index`. Members that do not say for which platform they are, among them indexes, are
@@ -293,10 +293,7 @@ impl Search<'_> {
             Ok(member) => {
                 let member = member.clone();
                 return match self.member(&member)? {
-                    Read::Image(manifest) => {
-                        let found = self.with_config(manifest)?;
-                        Ok(found)
-                    }
+                    Read::Image(manifest) => self.with_config(manifest),
                     Read::Index(index) => self.in_index(&index),
                 };
             }
@@ -329,7 +326,7 @@ impl Search<'_> {
         self.read(bytes, &member.media_type)
     }
 
-    fn with_config(&mut self, manifest: Document<Manifest>) -> Result<Found, BaseError> {
+    fn with_config(&mut self, manifest: Box<Document<Manifest>>) -> Result<Found, BaseError> {
         let Manifest { config, layers, .. } = manifest.value();
         if config.media_type != MediaType::OCI_CONFIG && config.media_type != MediaType::DOCKER_CONFIG {
             let why = format!("it is an artifact, whose config is {}", config.media_type);
@@ -349,7 +346,7 @@ impl Search<'_> {
         if layers != diff_ids {
             return Err(self.unusable(Why::Layers { layers, diff_ids }));
         }
-        Ok((manifest, document))
+        Ok((*manifest, document))
     }
 
     fn check_layer(&self, layer: &Descriptor) -> Result<(), BaseError> {

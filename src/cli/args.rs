@@ -144,6 +144,10 @@ pub(super) struct Build {
     /// Value for an ARG of the Dockerfile; NAME alone takes it from the environment [repeatable]
     #[arg(long = "build-arg", env = "CONSIGN_BUILD_ARG", value_name = "NAME=VALUE")]
     pub(super) arguments: Vec<String>,
+    /// Context beside the main one, or in the place of a stage: NAME=PATH, NAME=docker-image://REF,
+    /// NAME=oci-layout://PATH [repeatable]
+    #[arg(long = "build-context", env = "CONSIGN_BUILD_CONTEXT", value_name = "NAME=PLACE")]
+    pub(super) contexts: Vec<String>,
 
     #[command(flatten)]
     pub(super) tag_rules: TagOptions,

@@ -7,22 +7,26 @@ use super::check;
 use super::error::{CliError, Fail, auth, bad_option};
 use super::explain::{self, Explained};
 use super::images::Opener;
-use super::plan::{encoding, plan};
+use super::plan::{Asked, encoding, plan};
 use super::results::ResultFiles;
 use super::settings::list;
 use super::tags::Derived;
 use super::targets::{Registries, ensure_repository, manifest_id, references};
 use crate::auth::Session;
 use crate::base::clock::{Clock as _, SystemClock};
-use crate::base::{Event, Platform, Reference, Secret};
-use crate::build::{BuildSettings, OpenImages, Output, Recipes, output, prepare};
+use crate::base::{Event, Platform, Reference, Reporter, Secret};
+use crate::build::dockerfile::{self, NamedContext, Request};
+use crate::build::{BuildSettings, ImageFiles, Images, OpenImages, Output, Recipe, Recipes, output, prepare};
 use crate::image::choose::serves;
 use crate::image::{Annotations, Form, LayoutWriter};
 use crate::publish::{Destination, Published, Reuse, Target, publish};
+use crate::registry::Web;
 use crate::registry::distribution::Purpose;
 use crate::registry::ecr::NewRepository;
+use crate::spec::dockerfile::{Dockerfile, Options};
 use crate::spec::{Plan, RepositorySettings};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,8 +49,14 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     let cache_from = references("--cache-from", &args.layers.cache_from)?;
     let mut results = ResultFiles::check(&args.results, &context.environment)?;
     let outputs: Vec<_> = args.outputs.iter().map(|text| parse_output(text)).collect::<Result<_, _>>()?;
-    let (mut plan, file) = plan(&args)?;
-    check::no_dockerfile(&args)?;
+    let Asked { mut plan, file, dockerfile } = plan(&args)?;
+    let steps = match (dockerfile, &file) {
+        (Some((dockerfile, text)), Some(file)) => Some(Steps::new(dockerfile, &text, file, &args, context)?),
+        _ => {
+            check::no_dockerfile(&args)?;
+            None
+        }
+    };
     derived.label(&mut plan.config, &args.ci);
     let (platforms, asked) = platforms(&plan);
     one_image_an_archive(&outputs, &platforms)?;
@@ -75,7 +85,10 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     let images = OpenImages::new(Opener::new(bases), asked, Arc::clone(&context.reporter));
     let reporter = Arc::clone(&context.reporter);
     let make = move || {
-        let recipes = prepare(&plan, &platforms, &settings, &images, &reporter)?;
+        let recipes = match &steps {
+            None => prepare(&plan, &platforms, &settings, &images, &reporter)?,
+            Some(steps) => steps.carry_out(&plan, &platforms, &settings, &images, &reporter)?,
+        };
         Ok(Recipes::new(&platforms, recipes, annotations)?)
     };
     let recipes = Arc::new(blocking(make).await?);
@@ -126,6 +139,59 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     Ok(())
 }
 
+/// A Dockerfile, and what its options say.
+struct Steps {
+    dockerfile: Dockerfile,
+    options: Options,
+    contexts: BTreeMap<String, NamedContext>,
+    web: Web,
+}
+
+impl Steps {
+    fn new(
+        dockerfile: Dockerfile,
+        text: &str,
+        file: &Path,
+        args: &Build,
+        context: &Context,
+    ) -> Result<Self, Fail> {
+        let options = check::options(args, file, context)?;
+        check::before_build(file, text, &options, context)?;
+        let contexts = check::contexts(args)?;
+        let web = Web::new(super::http()?, super::targets::backoff(&args.aws));
+        Ok(Self { dockerfile, options, contexts, web })
+    }
+
+    /// The recipe for each platform.
+    fn carry_out(
+        &self,
+        plan: &Plan,
+        platforms: &[Platform],
+        settings: &BuildSettings,
+        images: &dyn Images,
+        reporter: &Arc<dyn Reporter>,
+    ) -> Result<Vec<Recipe>, Fail> {
+        let files = ImageFiles::new(Arc::clone(reporter));
+        let recipe = |platform: &Platform| {
+            let options = Options { platform: platform.clone(), ..self.options.clone() };
+            let settings = BuildSettings { platform: platform.clone(), ..settings.clone() };
+            let request = Request {
+                file: &self.dockerfile,
+                options: &options,
+                contexts: &self.contexts,
+                overrides: &plan.config,
+                settings: &settings,
+                images,
+                files: &files,
+                web: &self.web,
+                reporter,
+            };
+            Ok(dockerfile::prepare(&request)?)
+        };
+        platforms.iter().map(recipe).collect()
+    }
+}
+
 /// Tells of the layers of images: in the result if that is JSON, else on stderr.
 fn explained(context: &Context, json: &mut serde_json::Value, images: &[(String, Vec<Explained>)]) {
     match context.printer.format {
@@ -148,6 +214,7 @@ fn split_lists(args: &mut Build, context: &Context) {
         ("tags", &mut args.tags),
         ("outputs", &mut args.outputs),
         ("arguments", &mut args.arguments),
+        ("contexts", &mut args.contexts),
         ("cache_from", &mut args.layers.cache_from),
         ("platforms", &mut image.platforms),
         ("env", &mut image.env),

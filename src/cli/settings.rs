@@ -3,7 +3,7 @@
 use super::Context;
 use super::args::Command;
 use super::error::Fail;
-use super::plan::plan;
+use super::plan::{Asked, plan};
 use super::tags::Derived;
 use super::targets::references;
 use crate::base::Env;
@@ -54,8 +54,8 @@ struct Row {
 pub(super) fn show(command: &Command, context: &Context) -> Result<(), Fail> {
     let mut rows = options(context);
     if let Command::Build(args) = command {
-        let (plan, file) = plan(args)?;
-        if let Some(file) = file {
+        let Asked { plan, file, dockerfile } = plan(args)?;
+        if let (Some(file), None) = (file, dockerfile) {
             from_file(&mut rows, &plan, &file);
         }
     }

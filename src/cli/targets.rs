@@ -359,7 +359,7 @@ pub(super) fn authority(url: &Url) -> String {
 }
 
 /// How often something is tried.
-fn backoff(aws: &Aws) -> Backoff {
+pub(super) fn backoff(aws: &Aws) -> Backoff {
     Backoff {
         attempts: aws.retry_max_attempts,
         initial: Duration::from_millis(aws.retry_backoff_milliseconds.into()),

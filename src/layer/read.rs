@@ -23,6 +23,8 @@ const MOST_HEADER: u64 = 1 << 20;
 const RECORD: u64 = 512;
 /// Memory that a frame of zstd may ask for, as a power of two: what `zstd --ultra` of every level needs.
 const MOST_WINDOW: u32 = 27;
+/// Memory that xz may take, in KiB: `xz -9` needs 65 MiB.
+const MOST_DICTIONARY_KIB: u32 = 256 << 10;
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
@@ -74,20 +76,34 @@ pub enum ReadLayerError {
     TooMany,
 }
 
-/// Reads the bytes of a layer, which may be compressed with gzip or zstd, to their end. Gives what is in it and the
-/// digest of the tar.
+/// Reads the bytes of a layer or another archive, which may be compressed with gzip or zstd, and with bzip2 or xz, to
+/// their end. Gives what is in it and the digest of the tar.
 pub fn read(blob: impl Read, how: &ReadLayer<'_>) -> Result<(LayerFiles, DiffId), ReadLayerError> {
-    let mut blob = BufReader::with_capacity(1 << 17, blob);
-    let magic = blob.fill_buf()?;
-    if magic.starts_with(&[0x1f, 0x8b]) {
-        unpacked(MultiGzDecoder::new(blob), how)
+    unpacked(decoded(blob)?, how)
+}
+
+/// Whether these are the bytes of a tar, compressed or not.
+pub fn is_archive(bytes: impl Read) -> bool {
+    // What can't be read or decoded is none.
+    decoded(bytes).is_ok_and(|mut tar| next_header(&mut tar).is_ok_and(|header| header.is_some()))
+}
+
+fn decoded<'b>(bytes: impl Read + 'b) -> io::Result<Box<dyn Read + 'b>> {
+    let mut bytes = BufReader::with_capacity(1 << 17, bytes);
+    let magic = bytes.fill_buf()?;
+    Ok(if magic.starts_with(&[0x1f, 0x8b]) {
+        Box::new(MultiGzDecoder::new(bytes))
     } else if is_zstd(magic) {
-        let mut decoder = zstd::stream::read::Decoder::with_buffer(blob)?;
+        let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
         decoder.window_log_max(MOST_WINDOW)?;
-        unpacked(decoder, how)
+        Box::new(decoder)
+    } else if magic.starts_with(b"BZh") {
+        Box::new(bzip2::bufread::MultiBzDecoder::new(bytes))
+    } else if magic.starts_with(b"\xfd7zXZ\0") {
+        Box::new(lzma_rust2::XzReader::new_mem_limit(bytes, true, MOST_DICTIONARY_KIB))
     } else {
-        unpacked(blob, how)
-    }
+        Box::new(bytes)
+    })
 }
 
 /// A frame, or one that decoders skip (<https://www.rfc-editor.org/rfc/rfc8878#section-3.1>).
@@ -385,6 +401,7 @@ fn path(raw: &[u8]) -> Result<Option<TreePath>, &'static str> {
         Err(TreePathError::Root) => Ok(None),
         Err(TreePathError::Parent) => Err("leads out of the root: it has a `..` in it"),
         Err(TreePathError::Nul) => Err("has a NUL byte in its name"),
+        Err(TreePathError::TooLong) => Err("has a longer name than any file can have"),
     }
 }
 

@@ -62,7 +62,7 @@ pub enum PublishError {
 
 impl PublishError {
     /// What failed at `places`, of which one at least is not well, and what was `published` at the others.
-    pub(super) fn at<R: Registry>(places: Vec<Place<'_, R>>, published: Vec<Published>) -> Self {
+    pub(super) fn at<R: Registry>(places: Vec<Place<'_, R>>, published: &[Published]) -> Self {
         let several = places.len() > 1;
         let failure = |place: Place<'_, R>| {
             let name = place.name();

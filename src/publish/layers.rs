@@ -232,7 +232,7 @@ async fn prepare<R: Registry>(
     sources: &[Option<Arc<TreeSource>>],
 ) -> Result<Vec<Prepared>, RegistryError> {
     let unread = recipes.layers().iter().map(|layer| match &layer.kind {
-        LayerKind::Given(layer) => Prepared::Given(layer.clone()),
+        LayerKind::Given(layer) => Prepared::Given(GivenLayer::clone(layer)),
         LayerKind::Made { recipe, index } => match recipes.recipes()[*recipe].by_files(*index) {
             Some(facts) => Prepared::Claimed { facts, because: Because::FilesUnchanged },
             None => Prepared::Unknown,

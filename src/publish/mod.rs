@@ -163,7 +163,7 @@ pub async fn publish<R: Registry>(
     let (facts, layers) = match layers::make_present(&mut places, recipes, reporter).await {
         Ok(present) => present,
         Err(Stop::Source(error)) => return Err(error.into()),
-        Err(Stop::Everywhere) => return Err(PublishError::at(places, Vec::new())),
+        Err(Stop::Everywhere) => return Err(PublishError::at(places, &[])),
     };
     let documents = &recipes.documents(&facts);
     let ends = places.iter().zip(layers).map(|(place, layers)| async move {
@@ -182,7 +182,8 @@ pub async fn publish<R: Registry>(
     if places.iter().all(Place::is_well) {
         return Ok(published.into_iter().flatten().collect());
     }
-    Err(PublishError::at(places, published.into_iter().flatten().collect()))
+    let published: Vec<_> = published.into_iter().flatten().collect();
+    Err(PublishError::at(places, &published))
 }
 
 /// Configs, manifests, index and tags.

@@ -19,6 +19,7 @@ pub mod remote;
 pub mod save;
 mod share;
 pub mod source;
+mod web;
 
 pub use any::{AnyRegistry, Ensured};
 pub use bundle::{Bundle, Member};
@@ -29,6 +30,7 @@ pub use read::{RemoteSource, fetch, fetch_document};
 pub use remote::RemoteBlobs;
 pub use save::save;
 pub use share::share;
+pub use web::{Web, WebError};
 pub use source::{Cancelled, Made, Memory, Sink, Source, SourceError};
 
 use crate::base::{BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};

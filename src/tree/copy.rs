@@ -41,6 +41,18 @@ pub struct Placing<'a> {
     pub parents: bool,
     /// Whether a source is a plain path, whatever signs are in it.
     pub literal: bool,
+    /// Unpacks what is an archive; none copies archives like any other file.
+    pub unpack: Option<Unpack<'a>>,
+}
+
+/// Gives what is in a file that is an archive, or none; else the reason why it can't be unpacked.
+#[derive(Clone, Copy)]
+pub struct Unpack<'a>(pub &'a dyn Fn(&super::File) -> Result<Option<Tree>, String>);
+
+impl std::fmt::Debug for Unpack<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unpack")
+    }
 }
 
 /// Why nothing can be copied.
@@ -71,6 +83,14 @@ pub enum CopyError {
     IsDirectory {
         /// Where.
         path: String,
+    },
+    /// An archive is broken.
+    #[error("unpacking `{path}`: {why}")]
+    Archive {
+        /// Which, relative to the root of its tree.
+        path: String,
+        /// Why.
+        why: String,
     },
     /// A name that can't be in a tree.
     #[error("`{path}` is not a path in an image")]
@@ -152,6 +172,11 @@ impl<'f> Change<'f> {
             self.make_directories(above.as_ref(), mode, owner)?;
             return self.copy_below(from, source.path.as_ref(), target.as_ref(), include, how);
         };
+        if let Some(unpacked) = unpacked(from, source, entry, how)? {
+            self.make_directories(target.as_ref(), mode, owner)?;
+            let as_it_is = Placing { mode: None, exclude: &Patterns::default(), ..how.clone() };
+            return self.copy_below(&unpacked, None, target.as_ref(), None, &as_it_is);
+        }
         if self.files.is_directory(target.as_ref()) {
             target = Some(below(target.as_ref(), name_of(&source.name))?);
         }
@@ -316,6 +341,20 @@ impl<'f> Change<'f> {
         };
         CopyError::NotDirectory { path: path.to_string(), kind }
     }
+}
+
+/// What is in a source that is an archive, if such are unpacked.
+fn unpacked(from: &Tree, source: &Source, entry: &Entry, how: &Placing<'_>) -> Result<Option<Tree>, CopyError> {
+    let Some(Unpack(unpack)) = how.unpack else { return Ok(None) };
+    let node = match &entry.node {
+        Node::HardLink(original) => from.get(original).map(|entry| &entry.node),
+        node => Some(node),
+    };
+    let Some(Node::File(file)) = node else { return Ok(None) };
+    unpack(file).map_err(|why| {
+        let path = source.path.as_ref().map_or_else(String::new, ToString::to_string);
+        CopyError::Archive { path, why }
+    })
 }
 
 /// The mode of directories that are missing above a destination.

@@ -217,6 +217,12 @@ impl FileReader {
         Ok(count)
     }
 
+    /// All of it, for those who read from files of any kind. What [`finish`](Self::finish) finds counts as an error of
+    /// the last read.
+    pub fn bytes(self) -> impl io::Read {
+        Bytes(Some(self))
+    }
+
     /// To be called once all is read: whether the file is still what it was when the tree was made. The one
     /// look at it comes last, and so tells of everything that happened since.
     pub fn finish(self) -> Result<(), FileError> {
@@ -244,6 +250,22 @@ impl FileReader {
 /// How a temporary file is called in messages: it has no name.
 fn spooled() -> PathBuf {
     PathBuf::from("(a temporary file)")
+}
+
+/// A file as [`io::Read`] has it.
+struct Bytes(Option<FileReader>);
+
+impl io::Read for Bytes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(reader) = &mut self.0 else { return Ok(0) };
+        if reader.left() > 0 || buffer.is_empty() {
+            return reader.read(buffer).map_err(io::Error::other);
+        }
+        match self.0.take().map(FileReader::finish) {
+            Some(Err(error)) => Err(io::Error::other(error)),
+            _ => Ok(0),
+        }
+    }
 }
 
 #[derive(Debug)]

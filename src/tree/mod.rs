@@ -16,7 +16,7 @@ mod resolve;
 pub mod text;
 pub mod write;
 
-pub use copy::{Change, CopyError, Placing};
+pub use copy::{Change, CopyError, Placing, Unpack};
 pub use file::{Content, File, FileError, FileReader, Root};
 pub use filesystem::{FileSystem, LinkLoop};
 pub use fingerprint::Fingerprint;

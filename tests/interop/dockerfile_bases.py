@@ -168,7 +168,7 @@ def busybox_layers():
         file("opt/capable", "cap\n", 0o755, pax={"SCHILY.xattr.user.note": "of the base"}),
     )
     second = tar(
-        gone("opt/gone"), file("opt/opaque/.wh..wh..opq", ""), folder("opt/opaque", 0o750, (2, 2)),
+        gone("opt/gone"), folder("opt/opaque", 0o711, (2, 2)), file("opt/opaque/.wh..wh..opq", ""),
         file("opt/opaque/new", "new\n"), folder("opt/becomes-directory"), file("opt/becomes-directory/x", "x\n"),
         file("opt/becomes-file", "now a file\n"), gone("opt/there/deeper/nothing"),
     )

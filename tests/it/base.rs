@@ -24,7 +24,7 @@ fn layout(t: &Context, style: Style) -> Layout {
     let layout = Layout::new(&t.path("base"));
     let layers: [&[(&str, &str)]; 2] =
         [&[("usr/bin/node", "#!")], &[("etc/passwd", "app:x:7:8::/:/bin/sh\n")]];
-    let image = layout.image("linux/amd64", style, &layers, settings());
+    let image = layout.image("linux/amd64", style, &layers, &settings());
     layout.finish(&image);
     layout
 }
@@ -306,8 +306,8 @@ fn a_base_for_another_platform() {
     let t = Context::with_ecr(&[]);
     let layout = Layout::new(&t.path("base"));
     let layers: [&[(&str, &str)]; 1] = [&[("a", "b")]];
-    let arm = layout.image("linux/arm64", Style::Gzip, &layers, json!({}));
-    let old = layout.image("linux/arm/v6", Style::Gzip, &layers, json!({}));
+    let arm = layout.image("linux/arm64", Style::Gzip, &layers, &json!({}));
+    let old = layout.image("linux/arm/v6", Style::Gzip, &layers, &json!({}));
     let mut attestation = arm.clone();
     attestation["platform"] = json!({ "os": "unknown", "architecture": "unknown" });
     layout.finish(&layout.index(&[arm.clone(), old, attestation]));
@@ -353,7 +353,7 @@ fn bases_that_are_not_what_they_say() {
     let fresh = || {
         fs_err::remove_dir_all(t.path("base")).ok();
         let layout = Layout::new(&t.path("base"));
-        let image = layout.image("linux/amd64", Style::Gzip, &[&[("a", "b")]], json!({}));
+        let image = layout.image("linux/amd64", Style::Gzip, &[&[("a", "b")]], &json!({}));
         layout.finish(&image);
         let manifest = fs_err::read(layout.blob(image["digest"].as_str().unwrap())).unwrap();
         (layout, image, serde_json::from_slice::<Value>(&manifest).unwrap())

@@ -102,7 +102,7 @@ impl Layout {
         platform: &str,
         style: Style,
         layers: &[&[(&str, &str)]],
-        config: Value,
+        config: &Value,
     ) -> Value {
         let tars: Vec<_> = layers.iter().map(|files| tar(files)).collect();
         let diff_ids: Vec<_> = tars.iter().map(|tar| DiffId::of(tar).to_string()).collect();

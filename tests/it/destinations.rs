@@ -145,7 +145,7 @@ fn a_base_is_read_once_for_all() {
     let t = Context::with_ecr(&[]);
     let layout = Layout::new(&t.path("base"));
     let content = "x".repeat(100_000);
-    let image = layout.image("linux/amd64", Style::Plain, &[&[("a", content.as_str())]], json!({}));
+    let image = layout.image("linux/amd64", Style::Plain, &[&[("a", content.as_str())]], &json!({}));
     layout.finish(&image);
     let base = format!("{}/library/base:1", source.host);
     t.consign(["push", "base", &base]).succeeds();

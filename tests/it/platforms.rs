@@ -23,7 +23,7 @@ fn base(t: &Context) -> Layout {
     let layout = Layout::new(&t.path("base"));
     let images = ["linux/amd64", "linux/arm64/v8", "linux/arm/v7"].map(|platform| {
         let layers: [&[(&str, &str)]; 2] = [&[("etc/os", "same")], &[("bin/sh", platform)]];
-        layout.image(platform, Style::Gzip, &layers, json!({ "Env": [format!("ARCH={platform}")] }))
+        layout.image(platform, Style::Gzip, &layers, &json!({ "Env": [format!("ARCH={platform}")] }))
     });
     layout.finish(&layout.index(&images));
     layout

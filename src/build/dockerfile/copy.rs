@@ -2,13 +2,14 @@
 
 use super::context::NamedContext;
 use super::stage::Stage;
-use super::{Build, DockerfileError, image_name};
+use super::{Build, DockerfileError, archive, image_name};
 use crate::base::Failure;
+use crate::registry::WebError;
 use crate::spec::dockerfile::step::{CopyFiles, Source, Step};
 use crate::spec::dockerfile::{EvaluatedStage, Origin, Part};
 use crate::spec::{Patterns, SpecError};
 use crate::tree::copy::nearest;
-use crate::tree::{Change, CopyError, Entry, File, FileSystem, Metadata, Node, Placing, Tree, TreePath};
+use crate::tree::{Change, CopyError, Entry, File, FileSystem, Metadata, Node, Placing, Tree, TreePath, Unpack};
 use std::sync::Arc;
 
 impl Build<'_> {
@@ -40,8 +41,13 @@ impl Build<'_> {
                 }
                 Source::Http(url) => {
                     let name = name_in(url);
-                    let fetched = self.request.fetch.fetch(url).map_err(|failure| self.failed(step, part, &failure))?;
-                    sources.push((part, Arc::new(single(&name, fetched, 0o600, self.request.settings.epoch)), name, true));
+                    let checksum = copy.checksum.as_ref().and_then(|text| text.parse().ok());
+                    let fetched = self.request.web.fetch(url, checksum).map_err(|error| {
+                        let part = if matches!(error, WebError::Other { .. }) { Part::Checksum } else { part };
+                        self.failed(step, part, &(Arc::new(error) as Arc<dyn Failure>))
+                    })?;
+                    let tree = single(&name, fetched, 0o600, self.request.settings.epoch);
+                    sources.push((part, Arc::new(tree), name, true));
                 }
                 Source::Git(url) => {
                     let message = format!("`{url}` is a Git repository, and consign does not fetch those");
@@ -65,6 +71,10 @@ impl Build<'_> {
             stage.files(self).map_err(failed)?
         };
         let mut change = Change::new(files, self.request.settings.epoch);
+        let epoch = self.request.settings.epoch;
+        let unpack = |file: &File| {
+            archive::unpack(file, epoch).map_err(|error| crate::base::failure::causes(&error))
+        };
         for (part, tree, path, literal) in &sources {
             let placing = Placing {
                 destination: copy.destination.as_bytes(),
@@ -73,6 +83,8 @@ impl Build<'_> {
                 exclude: &exclude,
                 parents: copy.parents && !literal,
                 literal: *literal,
+                // Without being told, ADD unpacks what is in the context and not what it has fetched.
+                unpack: (is_add && copy.unpack.unwrap_or(!literal)).then_some(Unpack(&unpack)),
             };
             let count = change
                 .copy(tree, path.as_bytes(), &placing)
@@ -86,7 +98,6 @@ impl Build<'_> {
         if links {
             stage.lay(&layer);
         }
-        let _ = is_add;
         Ok(layer)
     }
 
@@ -118,7 +129,6 @@ impl Build<'_> {
                     Some(image) => Arc::clone(image),
                     None => self.request.images.image(&name, &evaluated.platform).map_err(failed)?,
                 };
-                self.images.insert(key, Arc::clone(&image));
                 // What a source means by its name alone is got at once; what links lead to is got when it is known.
                 let beginnings: Vec<TreePath> =
                     copy.sources.iter().filter_map(|source| beginning(source.text())).collect();
@@ -126,6 +136,7 @@ impl Build<'_> {
                 let keep = |path: &TreePath| all || beginnings.iter().any(|above| is_below(path, above));
                 let files = self.request.files.files(&image, &keep);
                 let files = files.map_err(|error| failed(Arc::new(error) as Arc<dyn Failure>))?;
+                self.images.insert(key, image);
                 Ok(Arc::new(files.to_tree()))
             }
         }
@@ -150,7 +161,7 @@ impl Build<'_> {
                 let message = format!("`{}` is not a pattern: {}", error.pattern, error.reason);
                 file.problem(step, part, message, Some("a sign that is meant as such needs a `\\` before it".into()))
             }
-            CopyError::Loop(_) | CopyError::NoPath { .. } => file.problem(step, part, error.to_string(), None),
+            CopyError::Loop(_) | CopyError::NoPath { .. } | CopyError::Archive { .. } => file.problem(step, part, error.to_string(), None),
             CopyError::NotDirectory { .. } | CopyError::IsDirectory { .. } => {
                 let hint = "copy to another place, or copy what is in the directory name by name";
                 file.problem(step, Part::Destination, error.to_string(), Some(hint.into()))

@@ -4,6 +4,7 @@
 //! of the file, empty ones included; one line of history for each instruction. No step is run, since that needs a
 //! container; a RUN is refused before anything is read.
 
+mod archive;
 mod config;
 mod context;
 mod copy;
@@ -17,23 +18,17 @@ pub use error::DockerfileError;
 
 use super::ground::ImageFiles;
 use super::{BaseImage, BuildError, BuildSettings, Images, LayerCache, Recipe, RecipeLayer};
-use crate::base::{Event, Failure, Platform, Reporter};
+use crate::base::{Event, Platform, Reporter};
 use crate::build;
 use crate::image::ImageConfig;
 use crate::layer::Workers;
+use crate::registry::Web;
 use crate::spec::ImageSettings;
 use crate::spec::dockerfile::{self, Dockerfile, Evaluated, EvaluatedStage, Options, Origin, evaluate};
-use crate::tree::File;
 use context::Contexts;
 use stage::Stage;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Gives files by their address, for ADD. It asks a server, and so blocks.
-pub trait Fetch: Send + Sync {
-    /// What is at `url`.
-    fn fetch(&self, url: &str) -> Result<File, Arc<dyn Failure>>;
-}
 
 /// What is built, and with what.
 #[derive(Clone, Copy)]
@@ -53,7 +48,7 @@ pub struct Request<'a> {
     /// Where their files come from.
     pub files: &'a ImageFiles,
     /// Where other files come from.
-    pub fetch: &'a dyn Fetch,
+    pub web: &'a Web,
     /// Is told what happens.
     pub reporter: &'a Arc<dyn Reporter>,
 }
