@@ -43,12 +43,10 @@ pub struct Pairs {
 /// indexes have, or in an index the one that is for what the single image beside it is for.
 pub fn pair(a: Side<'_>, b: Side<'_>, platform: Option<&Platform>) -> Result<Pairs, BaseError> {
     if let Some(platform) = platform {
-        let [a, b] = [a, b].map(|side| {
-            let image = side.image(platform)?;
-            check_platform(&image, platform)?;
-            Ok(image)
-        });
-        let both = vec![Pair { platform: Some(platform.clone()), a: a?, b: b? }];
+        let (a, b) = (a.image(platform)?, b.image(platform)?);
+        check_platform(&a, platform)?;
+        check_platform(&b, platform)?;
+        let both = vec![Pair { platform: Some(platform.clone()), a, b }];
         return Ok(Pairs { both, ..Pairs::default() });
     }
     let one = |platform: Option<Platform>, a, b| Pairs {
@@ -109,6 +107,7 @@ pub fn files(files: &ImageFiles, pair: &Pair, times: bool) -> Result<Vec<Change>
     if layers(&pair.a) == layers(&pair.b) {
         return Ok(Vec::new());
     }
-    let [a, b] = [&pair.a, &pair.b].map(|image| Ok(files.files(image, &|_| false)?.to_tree()));
-    Ok(diff(&a?, &b?, times))
+    let a = files.files(&pair.a, &|_| false)?.to_tree();
+    let b = files.files(&pair.b, &|_| false)?.to_tree();
+    Ok(diff(&a, &b, times))
 }
