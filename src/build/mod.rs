@@ -3,6 +3,7 @@
 
 pub mod base;
 pub mod cache;
+pub mod compare;
 pub mod config;
 pub mod dockerfile;
 pub mod error;
@@ -20,7 +21,7 @@ pub use cache::LayerCache;
 pub use error::BuildError;
 pub use given::GivenSource;
 pub use ground::ImageFiles;
-pub use images::{Open, OpenImages};
+pub use images::{Open, OpenImages, on_disk};
 pub use output::Output;
 pub use recipe::{LayerFacts, Recipe, RecipeLayer, TreeSource};
 pub use recipes::{Documents, LayerKind, LayerOf, Recipes};

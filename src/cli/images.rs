@@ -4,7 +4,7 @@ use super::bases::Bases;
 use super::error::CliError;
 use crate::base::Failure;
 use crate::build::{Home, Open, Opened};
-use crate::registry::{ManifestId, Registry as _, wait};
+use crate::registry::{ManifestId, Registry as _, RemoteImage, wait};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -25,21 +25,26 @@ impl Opener {
 impl Open for Opener {
     fn open(&self, name: &str) -> Result<Opened, Arc<dyn Failure>> {
         let (bases, asked) = (Arc::clone(&self.bases), name.to_owned());
-        let opened = wait(&self.runtime, async move { bases.base(&asked).await });
-        let image = match opened {
-            Some(opened) => opened.map_err(Arc::<dyn Failure>::from)?,
+        let found = wait(&self.runtime, async move { bases.base(&asked).await });
+        let image = match found {
+            Some(found) => found.map_err(Arc::<dyn Failure>::from)?,
             None => return Err(Arc::new(CliError::internal("the program is ending"))),
         };
-        let host = image.registry.host().to_owned();
-        let pinned = match &image.id {
-            ManifestId::Digest(digest) => Some(*digest),
-            ManifestId::Tag(_) => None,
-        };
-        Ok(Opened {
-            pinned,
-            blobs: Arc::new(image.blobs(self.runtime.clone())),
-            home: Some(Home { host, repository: image.repository().clone() }),
-            root: image.manifest,
-        })
+        Ok(opened(image, &self.runtime))
+    }
+}
+
+/// An image of a registry, for code that blocks.
+pub(super) fn opened(image: RemoteImage, runtime: &Handle) -> Opened {
+    let host = image.registry.host().to_owned();
+    let pinned = match &image.id {
+        ManifestId::Digest(digest) => Some(*digest),
+        ManifestId::Tag(_) => None,
+    };
+    Opened {
+        pinned,
+        blobs: Arc::new(image.blobs(runtime.clone())),
+        home: Some(Home { host, repository: image.repository().clone() }),
+        root: image.manifest,
     }
 }

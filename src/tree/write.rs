@@ -150,11 +150,6 @@ impl Written {
     }
 }
 
-/// Whether a tree can be written to `destination`: nothing is there, or an empty directory.
-pub fn check(destination: &Path) -> Result<(), WriteError> {
-    folder(destination).map(|_| ())
-}
-
 /// Writes `tree` to `destination`, a directory that is new or empty. Gives up soon after `stop` becomes true; then, and
 /// after any failure, it leaves nothing behind. Hard links may lead to any entry, whatever the order.
 pub fn write(tree: &Tree, destination: &Path, stop: &AtomicBool) -> Result<Written, WriteError> {
@@ -180,8 +175,8 @@ pub fn write(tree: &Tree, destination: &Path, stop: &AtomicBool) -> Result<Writt
     Ok(writer.written)
 }
 
-/// The folder that `destination` lies in.
-fn folder(destination: &Path) -> Result<&Path, WriteError> {
+/// The folder that `destination` lies in. Nothing must be there yet, or an empty directory.
+pub fn folder(destination: &Path) -> Result<&Path, WriteError> {
     let occupied = |what| WriteError::Occupied { destination: destination.to_owned(), what };
     if destination.file_name().is_none() {
         return Err(occupied("a directory that is in use"));

@@ -119,10 +119,15 @@ impl Layout {
         config: &Value,
     ) -> Value {
         let tars: Vec<_> = layers.iter().map(|files| tar(files)).collect();
+        self.image_of(platform, style, &tars, config)
+    }
+
+    /// An image with these tars as its layers.
+    pub(crate) fn image_of(&self, platform: &str, style: Style, tars: &[Vec<u8>], config: &Value) -> Value {
         let diff_ids: Vec<_> = tars.iter().map(|tar| DiffId::of(tar).to_string()).collect();
         let blobs: Vec<_> = tars.iter().map(|tar| self.put(&style.compress(tar), style.layer())).collect();
         let words: Vec<_> = platform.split('/').collect();
-        let history: Vec<_> = layers
+        let history: Vec<_> = tars
             .iter()
             .map(|_| json!({ "created_by": "base", "created": "2020-01-02T03:04:05Z" }))
             .collect();
