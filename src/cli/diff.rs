@@ -120,7 +120,7 @@ fn compare(
 ) -> Result<Found, Fail> {
     let digests = [a.root.digest(), b.root.digest()];
     if platform.is_none() && digests[0] == digests[1] {
-        return Ok(Found { digests, images: Vec::new(), only: Default::default() });
+        return Ok(Found { digests, images: Vec::new(), only: [Vec::new(), Vec::new()] });
     }
     let Pairs { both, only_a, only_b } =
         pair(Side { name: a_name, opened: a }, Side { name: b_name, opened: b }, platform)?;

@@ -579,9 +579,13 @@ mod tests {
             assert_eq!(fs_err::read_dir(&outside).unwrap().count(), 1, "{what}");
             assert_eq!(fs_err::read_to_string(outside.join("secret")).unwrap(), "s", "{what}");
         }
-        // A link that leads out is an entry like any other; nobody follows it here.
-        write(&tree(vec![("a", symlink(to))]), &folder.path().join("root"), &go()).unwrap();
-        assert_eq!(fs_err::metadata(&outside).unwrap().mtime(), fs_err::metadata(&outside).unwrap().mtime());
+        // A link that leads out is an entry like any other: nobody follows it, not even to set its mode and time.
+        let before = fs_err::metadata(&outside).unwrap();
+        let hostile = tree(vec![("a", symlink(to))]);
+        write(&hostile, &folder.path().join("root"), &go()).unwrap();
+        let after = fs_err::metadata(&outside).unwrap();
+        assert_eq!((before.mtime(), before.mode()), (after.mtime(), after.mode()));
+        assert_eq!(fs_err::read_link(folder.path().join("root/a")).unwrap(), outside);
     }
 
     #[test]
