@@ -48,7 +48,7 @@ fn tree(threads: usize) -> Tree {
         include: none,
         exclude: none,
         owner: Owner::default(),
-        modes: Modes::default(),
+        modes: Some(Modes::default()),
         mtime: 0,
         parents: true,
         threads,

@@ -7,6 +7,7 @@
 pub mod backoff;
 pub mod clock;
 pub mod digest;
+pub mod docker_name;
 pub mod env;
 pub mod event;
 pub mod failure;
@@ -21,6 +22,7 @@ pub mod suggest;
 pub use backoff::Backoff;
 pub use clock::{Clock, Timestamp};
 pub use digest::{BlobDigest, DiffId, Hasher, ManifestDigest, ParseDigestError};
+pub use docker_name::{Mirror, docker_name};
 pub use env::Env;
 pub use event::{Event, Reporter};
 pub use failure::{Failure, Kind};

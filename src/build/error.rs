@@ -69,12 +69,6 @@ pub enum BuildError {
         /// The context.
         context: PathBuf,
     },
-    /// Base images can't be used yet.
-    #[error("the base image `{base}` can't be used: this version of consign builds on `scratch` alone")]
-    Base {
-        /// Which.
-        base: String,
-    },
 }
 
 impl Failure for BuildError {
@@ -103,11 +97,6 @@ impl Failure for BuildError {
             }
             Self::FileOutside { .. } => {
                 "pass a context that holds the file, for example the repository's root".into()
-            }
-            Self::Base { .. } => {
-                "leave `base` out and put what the program needs into the directory (a static binary needs \
-                 nothing), or build with a Dockerfile elsewhere and push with `consign push`"
-                    .into()
             }
             _ => return None,
         })

@@ -1,17 +1,32 @@
 //! Runs a plan: reads the trees of its layers and makes a [`Recipe`], whose bytes are made when somebody asks for
 //! them. Nothing here talks to a network.
 
+pub mod base;
 pub mod cache;
+pub mod config;
+pub mod dockerfile;
 pub mod error;
+mod given;
+pub mod ground;
+pub mod images;
 pub mod output;
 pub mod recipe;
+pub mod recipes;
+pub mod resolve;
 
+pub use base::{BaseImage, GivenLayer, Home, Images};
 pub use cache::LayerCache;
 pub use error::BuildError;
+pub use given::GivenSource;
+pub use ground::ImageFiles;
+pub use images::{Open, OpenImages};
 pub use output::Output;
 pub use recipe::{LayerFacts, Recipe, RecipeLayer, TreeSource};
+pub use recipes::{Documents, LayerKind, LayerOf, Recipes};
+pub use resolve::{BaseError, Opened};
 
-use crate::base::{Event, Platform, Reporter};
+use crate::base::{Event, Failure, Platform, Reporter};
+use crate::image::{History, ImageConfig};
 use crate::layer::{Encoding, Workers, split};
 use crate::spec::{LayerPlan, Patterns, Plan};
 use crate::tree::Tree;
@@ -44,15 +59,66 @@ pub struct BuildSettings {
     pub now: i64,
 }
 
-/// Reads what the plan names and gives the recipe of the image.
+/// Reads what the plan names and gives the recipe of the image for each of `platforms`. The files are read once: they are
+/// the same for all.
 pub fn prepare(
+    plan: &Plan,
+    platforms: &[Platform],
+    settings: &BuildSettings,
+    images: &dyn Images,
+    reporter: &Arc<dyn Reporter>,
+) -> Result<Vec<Recipe>, Arc<dyn Failure>> {
+    // First of all, as what is wrong with the base is wrong before anything is read.
+    let bases: Vec<Option<Arc<BaseImage>>> = match &plan.base {
+        None => vec![None; platforms.len()],
+        Some(base) => platforms
+            .iter()
+            .map(|platform| images.image(base, platform).map(Some))
+            .collect::<Result<_, _>>()?,
+    };
+    let files = read_files(plan, settings, reporter).map_err(|error| Arc::new(error) as Arc<dyn Failure>)?;
+    let recipes = platforms.iter().zip(&bases);
+    Ok(recipes.map(|(platform, base)| files.recipe(plan, platform, base.as_ref())).collect())
+}
+
+/// What was read of the context, which is the same for all platforms.
+struct Files {
+    layers: Vec<RecipeLayer>,
+    history: Vec<History>,
+    created: Option<String>,
+    encoding: Encoding,
+    workers: Arc<Workers>,
+    cache: Arc<LayerCache>,
+}
+
+impl Files {
+    /// The recipe for `platform`, on `base`.
+    fn recipe(&self, plan: &Plan, platform: &Platform, base: Option<&Arc<BaseImage>>) -> Recipe {
+        let under = base.map(|base| base.config.value().clone());
+        let config = config::on_base(under, platform);
+        let settled = config::with_settings(config.config.unwrap_or_default(), &plan.config);
+        Recipe {
+            base: base.into_iter().flat_map(BaseImage::layers).collect(),
+            layers: self.layers.clone(),
+            config: ImageConfig {
+                created: self.created.clone(),
+                config: Some(settled),
+                history: config.history.into_iter().chain(self.history.iter().cloned()).collect(),
+                ..config
+            },
+            annotations: plan.config.annotations.clone(),
+            encoding: self.encoding,
+            workers: Arc::clone(&self.workers),
+            cache: Arc::clone(&self.cache),
+        }
+    }
+}
+
+fn read_files(
     plan: &Plan,
     settings: &BuildSettings,
     reporter: &Arc<dyn Reporter>,
-) -> Result<Recipe, BuildError> {
-    if let Some(base) = &plan.base {
-        return Err(BuildError::Base { base: base.to_string() });
-    }
+) -> Result<Files, BuildError> {
     let workers = Workers::new(settings.threads).map_err(|source| BuildError::Threads { source })?;
     let cache = match &settings.cache_dir {
         Some(folder) if settings.reuse => LayerCache::open(folder, reporter.as_ref()),
@@ -61,7 +127,9 @@ pub fn prepare(
     };
     let ignore = read_ignore(settings)?;
     let prefix = prefix(settings)?;
+    let created = config::created(settings.epoch);
     let mut layers = Vec::with_capacity(plan.layers.len());
+    let mut history = Vec::with_capacity(plan.layers.len());
     for layer in &plan.layers {
         let patterns = |field, patterns: &[String]| {
             Patterns::new(patterns).map_err(|source| BuildError::Pattern {
@@ -78,7 +146,7 @@ pub fn prepare(
             include: &patterns("include", &layer.include)?,
             exclude: &patterns("exclude", &layer.exclude)?,
             owner: layer.owner,
-            modes: layer.modes,
+            modes: Some(layer.modes),
             mtime: settings.epoch,
             parents: true,
             threads: settings.threads,
@@ -88,8 +156,9 @@ pub fn prepare(
         let created_by = format!("consign COPY {} {}", request.from.display(), layer.to);
         for (name, reason, tree) in divide(layer, tree, settings.split) {
             let whole = name == layer.name;
+            let created_by = if whole { created_by.clone() } else { format!("{created_by} ({name})") };
+            history.push(config::layer_history(created.as_deref(), created_by, settings.encoding));
             layers.push(RecipeLayer {
-                created_by: if whole { created_by.clone() } else { format!("{created_by} ({name})") },
                 name,
                 reason,
                 files: cache
@@ -103,15 +172,8 @@ pub fn prepare(
     let entries = layers.iter().map(|layer| layer.tree.len() as u64).sum();
     let bytes = layers.iter().map(|layer| layer.tree.content_size()).sum();
     reporter.event(Event::ContextRead { entries, bytes });
-    Ok(Recipe {
-        layers,
-        platform: settings.platform.clone(),
-        config: plan.config.clone(),
-        encoding: settings.encoding,
-        workers: Arc::new(workers),
-        cache: Arc::new(cache),
-        epoch: settings.epoch,
-    })
+    let (encoding, workers, cache) = (settings.encoding, Arc::new(workers), Arc::new(cache));
+    Ok(Files { layers, history, created, encoding, workers, cache })
 }
 
 /// The layers that one of the plan's becomes: name, reason and content of each.

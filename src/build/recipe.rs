@@ -1,14 +1,12 @@
 //! The recipe of an image: trees whose layers are made when they are asked for, and the documents that follow
 //! from them.
 
+use super::base::GivenLayer;
 use super::{BuildError, LayerCache};
-use crate::base::clock::rfc3339;
-use crate::base::{DiffId, Event, MediaType, Platform, Reporter, Timestamp};
-use crate::image::config::Empty;
-use crate::image::{Config, Descriptor, Document, History, ImageConfig, Manifest, RootFs};
+use crate::base::{DiffId, Event, MediaType, Platform, Reporter};
+use crate::image::{Descriptor, Document, ImageConfig, Manifest};
 use crate::layer::{Encoding, SealError, Workers};
 use crate::registry::{Cancelled, Made, Sink, Source, SourceError};
-use crate::spec::ImageSettings;
 use crate::tree::{FileError, Fingerprint, Tree};
 use std::collections::BTreeMap;
 use std::io;
@@ -17,20 +15,21 @@ use std::sync::Arc;
 /// All that decides an image.
 #[derive(Debug, Clone)]
 pub struct Recipe {
-    /// The layers, the lowest first.
+    /// The layers of the image that is built on, the lowest first; none if that is nothing.
+    pub base: Vec<GivenLayer>,
+    /// The layers that are made here, which lie on those of the base; the lowest first.
     pub layers: Vec<RecipeLayer>,
-    /// For which platform.
-    pub platform: Platform,
-    /// How a container is run.
-    pub config: ImageSettings,
+    /// All that the config says but which layers there are: for which platform, how a container is run, the history of
+    /// the base and of the layers here.
+    pub config: ImageConfig,
+    /// Free text by key, in the manifest.
+    pub annotations: BTreeMap<String, String>,
     /// How layers are compressed.
     pub encoding: Encoding,
     /// The threads that make the layers.
     pub workers: Arc<Workers>,
     /// What is known of layers from earlier runs.
     pub cache: Arc<LayerCache>,
-    /// Every time stamp, in seconds since 1970.
-    pub epoch: i64,
 }
 
 /// One layer of a recipe.
@@ -38,8 +37,6 @@ pub struct Recipe {
 pub struct RecipeLayer {
     /// For messages.
     pub name: String,
-    /// For the image's history.
-    pub created_by: String,
     /// Why it is a layer of its own, in words.
     pub reason: String,
     /// What is in it.
@@ -58,12 +55,12 @@ pub struct LayerFacts {
 }
 
 impl Recipe {
-    /// The source of the bytes of layer `index`.
-    pub fn source(&self, index: usize, reporter: &Arc<dyn Reporter>) -> TreeSource {
+    /// The source of the bytes of layer `index`, which is number `event` in what is reported.
+    pub fn source(&self, index: usize, event: usize, reporter: &Arc<dyn Reporter>) -> TreeSource {
         let layer = &self.layers[index];
         TreeSource {
             name: layer.name.clone(),
-            index,
+            event,
             tree: Arc::clone(&layer.tree),
             encoding: self.encoding,
             workers: Arc::clone(&self.workers),
@@ -99,58 +96,21 @@ impl Recipe {
         self.cache.learn(facts, self.encoding, self.layers[index].files.as_ref());
     }
 
-    /// Config and manifest of the image with these layers.
-    pub fn documents(&self, layers: &[LayerFacts]) -> (Document<ImageConfig>, Document<Manifest>) {
-        let created = Timestamp::from_second(self.epoch).map(rfc3339).ok();
-        let history = self.layers.iter().map(|layer| History {
-            created: created.clone(),
-            created_by: Some(layer.created_by.clone()),
-            // Says how the blob came of the tar, so that a later build knows whether it would make the same.
-            comment: Some(self.encoding.id()),
-            ..History::default()
-        });
-        let config = ImageConfig {
-            created: created.clone(),
-            author: None,
-            platform: self.platform.clone(),
-            config: Some(run_config(&self.config)),
-            rootfs: RootFs::new(layers.iter().map(|layer| layer.diff_id).collect()),
-            history: history.collect(),
-            other: BTreeMap::new(),
-        };
-        let config = Document::write(config, MediaType::OCI_CONFIG);
-        let descriptors = layers.iter().map(|layer| layer.descriptor.clone()).collect();
-        let mut manifest = Manifest::new(config.descriptor(), descriptors);
-        manifest.annotations.clone_from(&self.config.annotations);
-        (config, Document::write(manifest, MediaType::OCI_MANIFEST))
+    /// For which platform it is.
+    pub fn platform(&self) -> &Platform {
+        &self.config.platform
     }
-}
 
-fn run_config(settings: &ImageSettings) -> Config {
-    let ImageSettings {
-        entrypoint,
-        cmd,
-        env,
-        workdir,
-        user,
-        ports,
-        volumes,
-        labels,
-        annotations: _, // They stand in the manifest.
-        stop_signal,
-    } = settings;
-    let set = |members: &[String]| members.iter().map(|member| (member.clone(), Empty {})).collect();
-    Config {
-        user: user.clone(),
-        exposed_ports: set(ports),
-        env: env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
-        entrypoint: entrypoint.clone(),
-        cmd: cmd.clone(),
-        volumes: set(volumes),
-        working_dir: workdir.clone(),
-        labels: labels.clone(),
-        stop_signal: stop_signal.clone(),
-        other: BTreeMap::new(),
+    /// Config and manifest of the image; `layers` are those that are made here.
+    pub fn documents(&self, layers: &[LayerFacts]) -> (Document<ImageConfig>, Document<Manifest>) {
+        let all = || self.base.iter().map(|layer| &layer.facts).chain(layers);
+        let mut config = self.config.clone();
+        config.rootfs.diff_ids = all().map(|layer| layer.diff_id).collect();
+        let config = Document::write(config, MediaType::OCI_CONFIG);
+        let descriptors = all().map(|layer| layer.descriptor.clone()).collect();
+        let mut manifest = Manifest::new(config.descriptor(), descriptors);
+        manifest.annotations.clone_from(&self.annotations);
+        (config, Document::write(manifest, MediaType::OCI_MANIFEST))
     }
 }
 
@@ -158,7 +118,7 @@ fn run_config(settings: &ImageSettings) -> Config {
 #[derive(Debug, Clone)]
 pub struct TreeSource {
     name: String,
-    index: usize,
+    event: usize,
     tree: Arc<Tree>,
     encoding: Encoding,
     workers: Arc<Workers>,
@@ -203,7 +163,7 @@ impl Source for TreeSource {
     }
 
     fn write_to(&self, sink: Sink<'_>) -> Result<Made, SourceError> {
-        let (index, reporter) = (self.index, Arc::clone(&self.reporter));
+        let (index, reporter) = (self.event, Arc::clone(&self.reporter));
         let progress = Arc::new(move |bytes| reporter.event(Event::LayerRead { index, bytes }));
         match self.workers.seal(&self.tree, self.encoding, progress).run(sink) {
             Ok(sealed) => {

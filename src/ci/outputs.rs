@@ -1,7 +1,7 @@
 //! What was published, in the form that each CI and tool takes.
 
 use crate::base::RegistryHost;
-use crate::publish::Published;
+use crate::publish::{PlatformImage, Published};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -122,7 +122,18 @@ impl Outputs<'_> {
         ] {
             let _ = writeln!(text, "{name}={value}");
         }
+        for image in self.of_index() {
+            let platform = image.platform.to_string().to_uppercase();
+            let name = platform.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+            let _ = writeln!(text, "CONSIGN_DIGEST_{name}={}", image.digest);
+        }
         text
+    }
+
+    /// The images of an index; none of a single image, whose digest is told as it is.
+    fn of_index(&self) -> &[PlatformImage] {
+        let first = self.first();
+        if first.media_type.is_index() { &first.platforms } else { &[] }
     }
 
     /// For Jenkins' `readProperties`: a `:` in a value needs no escape, and a `\` never occurs.
@@ -137,6 +148,10 @@ impl Outputs<'_> {
             ("tags", self.tags().join(" ")),
         ] {
             let _ = writeln!(text, "{name}={value}");
+        }
+        for image in self.of_index() {
+            let platform = image.platform.to_string().replace('/', "-");
+            let _ = writeln!(text, "digest.{platform}={}", image.digest);
         }
         text
     }
@@ -160,7 +175,6 @@ fn delimiter(value: &str) -> String {
 mod tests {
     use super::*;
     use crate::base::{BlobDigest, ManifestDigest, MediaType};
-    use crate::publish::PlatformImage;
 
     fn published() -> Published {
         let digest = ManifestDigest::of(b"manifest");
@@ -196,5 +210,30 @@ mod tests {
         aws-account-id=123456789012
         "#);
         assert_eq!(delimiter("a\nCONSIGN_EOF\nb"), "CONSIGN_EOF_");
+    }
+
+    #[test]
+    fn an_index_has_a_digest_for_each_platform() {
+        let digest = ManifestDigest::of(b"index");
+        let image = |platform: &str| PlatformImage {
+            platform: platform.parse().unwrap(),
+            digest: ManifestDigest::of(platform.as_bytes()),
+        };
+        let index = Published {
+            digest,
+            media_type: MediaType::OCI_INDEX,
+            config_digest: None,
+            platform: None,
+            platforms: vec![image("linux/amd64"), image("linux/arm/v7")],
+            ..published()
+        };
+        let all = [index];
+        let outputs = Outputs(&all);
+        assert_eq!(outputs.image_id(), digest.to_string());
+        assert!(outputs.metadata().get("containerimage.config.digest").is_none());
+        let v7 = ManifestDigest::of(b"linux/arm/v7");
+        assert!(outputs.dotenv().contains(&format!("\nCONSIGN_DIGEST_LINUX_ARM_V7={v7}\n")));
+        assert!(outputs.properties().contains(&format!("\ndigest.linux-arm-v7={v7}\n")));
+        assert_eq!(outputs.platform_digests()["linux/arm/v7"], v7.to_string());
     }
 }

@@ -137,6 +137,7 @@ mod tests {
             size: 12_000_000,
             sent,
             because: Because::Missing,
+            from: None,
             milliseconds: took,
             started_milliseconds: started,
         }

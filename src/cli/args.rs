@@ -3,6 +3,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
 
+use super::bases::SourceOptions;
 use super::tags::{LabelOptions, TagOptions};
 use crate::auth::StaticKeys;
 use crate::emulator::Quirk;
@@ -75,6 +76,10 @@ pub(super) enum Command {
     /// Push an OCI layout or a `docker save` archive
     #[command(after_help = PUSH_EXAMPLES)]
     Push(Push),
+    /// Write an image that a registry holds to disk
+    Pull(super::pull::Pull),
+    /// Copy an image from a repository to others, in the same registry or elsewhere
+    Copy(super::copy::Copy),
     /// Put more tags on an image that is in a registry: promotion by digest
     Tag(super::tag::Tag),
     /// Join images for single platforms into one index
@@ -137,6 +142,10 @@ pub(super) struct Build {
     /// Value for an ARG of the Dockerfile; NAME alone takes it from the environment [repeatable]
     #[arg(long = "build-arg", env = "CONSIGN_BUILD_ARG", value_name = "NAME=VALUE")]
     pub(super) arguments: Vec<String>,
+    /// Context beside the main one, or in the place of a stage: NAME=PATH, NAME=docker-image://REF,
+    /// NAME=oci-layout://PATH [repeatable]
+    #[arg(long = "build-context", env = "CONSIGN_BUILD_CONTEXT", value_name = "NAME=PLACE")]
+    pub(super) contexts: Vec<String>,
 
     #[command(flatten)]
     pub(super) tag_rules: TagOptions,
@@ -146,6 +155,8 @@ pub(super) struct Build {
     pub(super) ci: LabelOptions,
     #[command(flatten)]
     pub(super) layers: LayerOptions,
+    #[command(flatten)]
+    pub(super) sources: SourceOptions,
     #[command(flatten)]
     pub(super) registry: RegistryOptions,
     #[command(flatten)]
@@ -178,10 +189,11 @@ Examples:
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Image")]
 pub(super) struct ImageOptions {
-    /// The image to build on; `scratch` is none
+    /// The image to build on, named as in a Dockerfile, or oci-layout://PATH; `scratch` is none
     #[arg(long, env = "CONSIGN_BASE", value_name = "REF")]
     pub(super) base: Option<String>,
-    /// Platform of the image (default: linux on this machine's architecture)
+    /// Platform of the image; several make an index of images (default: linux on this machine's architecture)
+    /// [repeatable]
     #[arg(long = "platform", env = "CONSIGN_PLATFORM", value_name = "OS/ARCH", value_delimiter = ',')]
     pub(super) platforms: Vec<String>,
     /// Program and fixed arguments: a JSON array, or words as a shell splits them
@@ -211,7 +223,7 @@ pub(super) struct ImageOptions {
     /// Label in the config [repeatable]
     #[arg(short, long = "label", env = "CONSIGN_LABEL", value_name = "KEY=VALUE")]
     pub(super) labels: Vec<String>,
-    /// Annotation in the manifest [repeatable]
+    /// Annotation in the manifest; in the index with `index:` in front [repeatable]
     #[arg(long = "annotation", env = "CONSIGN_ANNOTATION", value_name = "KEY=VALUE")]
     pub(super) annotations: Vec<String>,
     /// Numeric owner of the files, when there is no consign.yaml that says so (default: 0:0)

@@ -2,24 +2,31 @@
 
 use super::Context;
 use super::args::{Build, Format, LayersMode};
+use super::bases::Bases;
 use super::check;
 use super::error::{CliError, Fail, auth, bad_option};
 use super::explain::{self, Explained};
-use super::plan::{encoding, plan};
+use super::images::Opener;
+use super::plan::{Asked, encoding, plan};
 use super::results::ResultFiles;
 use super::settings::list;
 use super::tags::Derived;
 use super::targets::{Registries, ensure_repository, manifest_id, references};
 use crate::auth::Session;
 use crate::base::clock::{Clock as _, SystemClock};
-use crate::base::{Event, Platform, Reference, Secret};
-use crate::build::{BuildSettings, Output, Recipe, output, prepare};
-use crate::image::{Form, LayoutWriter};
-use crate::publish::{Published, Reuse, Target, publish};
+use crate::base::{Event, Platform, Reference, Reporter, Secret};
+use crate::build::dockerfile::{self, NamedContext, Request};
+use crate::build::{BuildSettings, ImageFiles, Images, OpenImages, Output, Recipe, Recipes, output, prepare};
+use crate::image::choose::serves;
+use crate::image::{Annotations, Form, LayoutWriter};
+use crate::publish::{Destination, Published, Reuse, Target, publish};
+use crate::registry::Web;
 use crate::registry::distribution::Purpose;
 use crate::registry::ecr::NewRepository;
+use crate::spec::dockerfile::{Dockerfile, Options};
 use crate::spec::{Plan, RepositorySettings};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,12 +49,21 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     let cache_from = references("--cache-from", &args.layers.cache_from)?;
     let mut results = ResultFiles::check(&args.results, &context.environment)?;
     let outputs: Vec<_> = args.outputs.iter().map(|text| parse_output(text)).collect::<Result<_, _>>()?;
-    let (mut plan, file) = plan(&args)?;
-    check::no_dockerfile(&args)?;
+    let Asked { mut plan, file, dockerfile } = plan(&args)?;
+    let steps = match (dockerfile, &file) {
+        (Some((dockerfile, text)), Some(file)) => Some(Steps::new(dockerfile, &text, file, &args, context)?),
+        _ => {
+            check::no_dockerfile(&args)?;
+            None
+        }
+    };
     derived.label(&mut plan.config, &args.ci);
+    let (platforms, asked) = platforms(&plan);
+    one_image_an_archive(&outputs, &platforms)?;
+    let annotations = Annotations::new(&plan.config.annotations, &platforms)?;
     let settings = BuildSettings {
         context: args.context.clone(),
-        platform: platform(&plan)?,
+        platform: platforms[0].clone(),
         encoding: encoding(&args.layers)?,
         threads: match args.layers.threads {
             Some(threads) => threads.into(),
@@ -65,15 +81,23 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         if args.push { registries.session(&tags, &args.aws, &context.environment).await? } else { None };
 
     context.reporter.event(Event::Started { what: format!("reading {}", args.context.display()) });
+    let bases = Bases::new(&args.sources, &args.registry, &args.aws, context)?.with_session(session.clone());
+    let images = OpenImages::new(Opener::new(bases), asked, Arc::clone(&context.reporter));
     let reporter = Arc::clone(&context.reporter);
-    let recipe = blocking(move || Ok(prepare(&plan, &settings, &reporter)?)).await?;
-    let recipe = Arc::new(recipe);
+    let make = move || {
+        let recipes = match &steps {
+            None => prepare(&plan, &platforms, &settings, &images, &reporter)?,
+            Some(steps) => steps.carry_out(&plan, &platforms, &settings, &images, &reporter)?,
+        };
+        Ok(Recipes::new(&platforms, recipes, annotations)?)
+    };
+    let recipes = Arc::new(blocking(make).await?);
 
     let mut built = None;
     if !outputs.is_empty() || !args.push {
-        let (recipe, reporter) = (Arc::clone(&recipe), Arc::clone(&context.reporter));
+        let (recipes, reporter) = (Arc::clone(&recipes), Arc::clone(&context.reporter));
         let names = tags.clone();
-        let write = move || Ok(output::write(&recipe, &outputs, &names, &reporter)?);
+        let write = move || Ok(output::write(&recipes, &outputs, &names, &reporter)?);
         built = Some(blocking(write).await?);
     }
     if args.push {
@@ -81,24 +105,24 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
             context,
             session: session.as_ref(),
             registries: &registries,
-            recipe: &recipe,
+            recipes: &recipes,
             cache_from: (!args.layers.no_cache).then_some(&cache_from),
         };
         let create = args.registry.create_repository.then_some(&repository);
         results.belong_to(push.authenticate().await?);
         let published = push.all(&targets, create).await?;
-        recipe.cache.save(context.reporter.as_ref());
+        recipes.first().cache.save(context.reporter.as_ref());
         context.reporter.finish();
         results.write(&published)?;
         let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
         let mut json = json!({ "digest": published[0].digest, "published": published });
         if args.layers.explain {
-            let all = published.iter().map(|image| (image.reference(), explain::pushed(&recipe, image)));
+            let all = published.iter().map(|image| (image.reference(), explain::pushed(&recipes, image)));
             explained(context, &mut json, &all.collect::<Vec<_>>());
         }
         context.printer.result(&lines, &json)?;
     } else if let Some((digest, facts)) = built {
-        recipe.cache.save(context.reporter.as_ref());
+        recipes.first().cache.save(context.reporter.as_ref());
         context.reporter.finish();
         let mut names: Vec<String> = tags.iter().map(|tag| name(tag) + "@").collect();
         names.dedup();
@@ -108,11 +132,64 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         let lines: String = names.iter().map(|name| format!("{name}{digest}\n")).collect();
         let mut json = json!({ "digest": digest, "published": [] });
         if args.layers.explain {
-            explained(context, &mut json, &[(digest.to_string(), explain::built(&recipe, &facts))]);
+            explained(context, &mut json, &[(digest.to_string(), explain::built(&recipes, &facts))]);
         }
         context.printer.result(&lines, &json)?;
     }
     Ok(())
+}
+
+/// A Dockerfile, and what its options say.
+struct Steps {
+    dockerfile: Dockerfile,
+    options: Options,
+    contexts: BTreeMap<String, NamedContext>,
+    web: Web,
+}
+
+impl Steps {
+    fn new(
+        dockerfile: Dockerfile,
+        text: &str,
+        file: &Path,
+        args: &Build,
+        context: &Context,
+    ) -> Result<Self, Fail> {
+        let options = check::options(args, file, context)?;
+        check::before_build(file, text, &options, context)?;
+        let contexts = check::contexts(args)?;
+        let web = Web::new(super::http()?, super::targets::backoff(&args.aws));
+        Ok(Self { dockerfile, options, contexts, web })
+    }
+
+    /// The recipe for each platform.
+    fn carry_out(
+        &self,
+        plan: &Plan,
+        platforms: &[Platform],
+        settings: &BuildSettings,
+        images: &dyn Images,
+        reporter: &Arc<dyn Reporter>,
+    ) -> Result<Vec<Recipe>, Fail> {
+        let files = ImageFiles::new(Arc::clone(reporter));
+        let recipe = |platform: &Platform| {
+            let options = Options { platform: platform.clone(), ..self.options.clone() };
+            let settings = BuildSettings { platform: platform.clone(), ..settings.clone() };
+            let request = Request {
+                file: &self.dockerfile,
+                options: &options,
+                contexts: &self.contexts,
+                overrides: &plan.config,
+                settings: &settings,
+                images,
+                files: &files,
+                web: &self.web,
+                reporter,
+            };
+            Ok(dockerfile::prepare(&request)?)
+        };
+        platforms.iter().map(recipe).collect()
+    }
 }
 
 /// Tells of the layers of images: in the result if that is JSON, else on stderr.
@@ -137,6 +214,7 @@ fn split_lists(args: &mut Build, context: &Context) {
         ("tags", &mut args.tags),
         ("outputs", &mut args.outputs),
         ("arguments", &mut args.arguments),
+        ("contexts", &mut args.contexts),
         ("cache_from", &mut args.layers.cache_from),
         ("platforms", &mut image.platforms),
         ("env", &mut image.env),
@@ -154,19 +232,33 @@ fn name(reference: &Reference) -> String {
     Reference { tag: None, digest: None, ..reference.clone() }.to_string()
 }
 
-fn platform(plan: &Plan) -> Result<Platform, Fail> {
-    match plan.platforms.as_slice() {
-        [] => Ok(Platform::host()),
-        [platform] => Ok(platform.clone()),
-        several => {
-            let list: Vec<_> = several.iter().map(ToString::to_string).collect();
-            Err(CliError::input(format!(
-                "{} are several platforms, and this version of consign builds for one at a time",
-                list.join(", ")
-            ))
-            .hinted("run it once for each platform, under a tag of its own, and join the images with `consign index create`")
-            .into())
+/// For which platforms images are built, each once, and whether somebody has asked for them.
+fn platforms(plan: &Plan) -> (Vec<Platform>, bool) {
+    let mut platforms: Vec<Platform> = Vec::new();
+    for platform in &plan.platforms {
+        if !platforms.iter().any(|known| serves(known, platform) && serves(platform, known)) {
+            platforms.push(platform.clone());
         }
+    }
+    let asked = !platforms.is_empty();
+    if !asked {
+        platforms.push(Platform::host());
+    }
+    (platforms, asked)
+}
+
+/// `docker load` takes no indexes.
+fn one_image_an_archive(outputs: &[Output], platforms: &[Platform]) -> Result<(), Fail> {
+    let archive = outputs.iter().find(|output| output.form == Form::Docker);
+    match archive {
+        Some(output) if platforms.len() > 1 => Err(CliError::input(format!(
+            "--output: `{}` can't hold images for {} platforms: `docker load` takes one",
+            output.dest.display(),
+            platforms.len()
+        ))
+        .hinted("write `type=oci`, which holds all of them, or build for one platform at a time")
+        .into()),
+        _ => Ok(()),
     }
 }
 
@@ -206,7 +298,7 @@ struct Push<'a> {
     /// None if nothing goes to ECR.
     session: Option<&'a Session>,
     registries: &'a Registries,
-    recipe: &'a Recipe,
+    recipes: &'a Recipes,
     /// Images to reuse layers of; none forbids reuse.
     cache_from: Option<&'a Vec<Reference>>,
 }
@@ -239,10 +331,9 @@ impl Push<'_> {
         targets: &[(Reference, Target)],
         create: Option<&NewRepository>,
     ) -> Result<Vec<Published>, Fail> {
-        let reporter = &self.context.reporter;
-        let mut published = Vec::with_capacity(targets.len());
+        let (reporter, environment) = (&self.context.reporter, &self.context.environment);
+        let mut opened = Vec::with_capacity(targets.len());
         for (reference, target) in targets {
-            let environment = &self.context.environment;
             let registry = self.registries.open(self.session, reference, Purpose::Push, environment).await?;
             let mut reuse = self.reuse(target);
             if let Some(settings) = create
@@ -251,9 +342,13 @@ impl Push<'_> {
                 reporter.event(Event::RepositoryCreated { repository: name(reference) });
                 reuse = Reuse::NewRepository;
             }
-            published.push(publish(&registry, self.recipe, target, &reuse, reporter).await?);
+            opened.push((registry, target, reuse));
         }
-        Ok(published)
+        let destinations: Vec<_> = opened
+            .iter()
+            .map(|(registry, target, reuse)| Destination { registry, target, reuse: reuse.clone() })
+            .collect();
+        Ok(publish(self.recipes, &destinations, reporter).await?)
     }
 }
 

@@ -7,9 +7,11 @@ use super::args::{Build, Format};
 use super::error::{CliError, Fail, bad_option};
 use super::plan::find_file;
 use crate::base::{Platform, human};
+use crate::build::dockerfile::NamedContext;
 use crate::spec::dockerfile::{self, Checked, Finding, Ignored, Options};
 use crate::spec::{Kind, Problem, SpecError, kind, yaml};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(super) fn run(args: &Build, context: &Context) -> Result<(), Fail> {
@@ -38,6 +40,7 @@ pub(super) fn no_dockerfile(args: &Build) -> Result<(), Fail> {
     let option = match args {
         Build { target: Some(_), .. } => "--target",
         Build { arguments, .. } if !arguments.is_empty() => "--build-arg",
+        Build { contexts, .. } if !contexts.is_empty() => "--build-context",
         _ => return Ok(()),
     };
     Err(CliError::input(format!("{option} is for Dockerfiles, and this build has none"))
@@ -45,7 +48,8 @@ pub(super) fn no_dockerfile(args: &Build) -> Result<(), Fail> {
         .into())
 }
 
-fn options(args: &Build, file: &Path, context: &Context) -> Result<Options, Fail> {
+/// What a Dockerfile is evaluated with, for the first platform.
+pub(super) fn options(args: &Build, file: &Path, context: &Context) -> Result<Options, Fail> {
     let platform = match args.image.platforms.first() {
         None => Platform::host(),
         Some(text) => text.parse().map_err(|error| bad_option("--platform", error))?,
@@ -64,8 +68,45 @@ fn options(args: &Build, file: &Path, context: &Context) -> Result<Options, Fail
             options.build_args.insert(name.to_owned(), value.to_owned());
         }
     }
+    options.contexts = contexts(args)?.into_keys().collect();
     options.ignored = ignored(args, file)?;
     Ok(options)
+}
+
+/// The build contexts that have names.
+pub(super) fn contexts(args: &Build) -> Result<BTreeMap<String, NamedContext>, Fail> {
+    const OPTION: &str = "--build-context";
+    let context = |text: &String| match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+            let context = if value.starts_with("docker-image://") || value.starts_with("oci-layout://") {
+                NamedContext::Image(value.to_owned())
+            } else if value.contains("://") || value.starts_with("git@") {
+                return Err(CliError::input(format!("{OPTION}: `{value}` is fetched by nobody here"))
+                    .hinted("get it in a step of the job before, and name the directory")
+                    .into());
+            } else {
+                NamedContext::Directory(PathBuf::from(value))
+            };
+            Ok((name.to_owned(), context))
+        }
+        _ => Err(bad_option(OPTION, format!("`{text}` is not NAME=PATH, NAME=docker-image://REF or NAME=oci-layout://PATH"))),
+    };
+    args.contexts.iter().map(context).collect()
+}
+
+/// Tells in a line that there would be more to say of a file that is built. Findings that the file itself calls errors
+/// are.
+pub(super) fn before_build(file: &Path, text: &str, options: &Options, context: &Context) -> Result<(), Fail> {
+    let checked = dockerfile::check(file, text, options, &|_, _| None);
+    if checked.error.is_some() || checked.findings.is_empty() {
+        return Ok(()); // What is wrong is told by whoever carries it out.
+    }
+    if checked.findings_are_errors {
+        return tell(file, checked, context);
+    }
+    let number = human::count(checked.findings.len(), "finding");
+    context.reporter.warn(format!("`{}`: {number}; `consign build --check` shows what could be better", file.display()));
+    Ok(())
 }
 
 /// What `FILE.dockerignore` says, or else that of the context.

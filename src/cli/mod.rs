@@ -3,8 +3,10 @@
 
 mod action;
 mod args;
+mod bases;
 mod build;
 mod check;
+mod copy;
 mod credential_helper;
 mod doctor;
 mod emulator;
@@ -13,10 +15,12 @@ mod explain;
 mod github;
 mod iam;
 mod image;
+mod images;
 mod index;
 mod login;
 mod plan;
 mod printer;
+mod pull;
 mod report;
 mod results;
 mod settings;
@@ -153,6 +157,8 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
         match cli.command {
             Command::Build(args) => Box::pin(build::run(args, context)).await,
             Command::Push(args) => Box::pin(image::push(args, context)).await,
+            Command::Pull(args) => Box::pin(pull::run(args, context)).await,
+            Command::Copy(args) => Box::pin(copy::run(args, context)).await,
             Command::Tag(args) => Box::pin(tag::run(args, context)).await,
             Command::Index(args) => index::run(args, context).await,
             Command::Inspect(args) => image::inspect(args, context).await,

@@ -3,17 +3,38 @@
 use super::args::{Build, CompressionKind, ImageOptions, LayerOptions};
 use super::error::{CliError, Fail, bad_option};
 use crate::layer::Encoding;
+use crate::spec::dockerfile::{self, Dockerfile};
 use crate::spec::{self, ImageSettings, LayerPlan, Owner, Plan};
 use std::path::{Path, PathBuf};
 
-/// The plan, and the file that it came from, if there is one.
-pub(super) fn plan(args: &Build) -> Result<(Plan, Option<PathBuf>), Fail> {
+/// What is asked for.
+pub(super) struct Asked {
+    /// With a Dockerfile it has no layers, and its config is what is said beside the file.
+    pub(super) plan: Plan,
+    /// The file that says what is built, if there is one.
+    pub(super) file: Option<PathBuf>,
+    /// That file, if it is a Dockerfile.
+    pub(super) dockerfile: Option<(Dockerfile, String)>,
+}
+
+/// What a file says.
+enum Read {
+    Yaml(Plan),
+    Dockerfile(Box<(Dockerfile, String)>),
+}
+
+/// What the options and the file ask for together.
+pub(super) fn plan(args: &Build) -> Result<Asked, Fail> {
     let file = find_file(args);
-    let mut plan = match &file {
-        None => spec::directory(&absolute("--dest", &args.dest)?),
-        Some(path) => read_file(path)?,
+    let (mut plan, dockerfile) = match file.as_deref().map(read_file).transpose()? {
+        None => (spec::directory(&absolute("--dest", &args.dest)?), None),
+        Some(Read::Yaml(plan)) => (plan, None),
+        Some(Read::Dockerfile(dockerfile)) => {
+            not_with_dockerfile(args)?;
+            (Plan { layers: Vec::new(), config: ImageSettings::default(), ..spec::directory("/") }, Some(*dockerfile))
+        }
     };
-    if plan.layers.is_empty() {
+    if plan.layers.is_empty() && dockerfile.is_none() {
         plan.layers = spec::directory(&absolute("--dest", &args.dest)?).layers;
     }
     let ImageOptions {
@@ -35,7 +56,7 @@ pub(super) fn plan(args: &Build) -> Result<(Plan, Option<PathBuf>), Fail> {
     match base.as_deref() {
         None => {}
         Some("scratch") => plan.base = None,
-        Some(base) => plan.base = Some(base.parse().map_err(|error| bad_option("--base", error))?),
+        Some(base) => plan.base = Some(base.to_owned()),
     }
     if !platforms.is_empty() {
         let parsed = platforms.iter().map(|text| text.parse());
@@ -46,7 +67,17 @@ pub(super) fn plan(args: &Build) -> Result<(Plan, Option<PathBuf>), Fail> {
         plan.layers.iter_mut().for_each(|layer: &mut LayerPlan| layer.owner = owner);
     }
     override_config(&mut plan.config, &args.image)?;
-    Ok((plan, file))
+    Ok(Asked { plan, file, dockerfile })
+}
+
+/// What a Dockerfile says itself.
+fn not_with_dockerfile(args: &Build) -> Result<(), Fail> {
+    let (option, instead) = match &args.image {
+        ImageOptions { base: Some(_), .. } => ("--base", "its FROM names the image to build on; an ARG in front of it can be set with `--build-arg`"),
+        ImageOptions { chown: Some(_), .. } => ("--chown", "write `COPY --chown=…` in it"),
+        _ => return Ok(()),
+    };
+    Err(CliError::input(format!("{option} has no meaning beside a Dockerfile")).hinted(instead).into())
 }
 
 /// `--file`, else `CONTEXT/consign.yaml`, else `CONTEXT/Dockerfile`, else none.
@@ -58,28 +89,23 @@ pub(super) fn find_file(args: &Build) -> Option<PathBuf> {
     candidates.into_iter().find(|path| path.is_file())
 }
 
-fn read_file(path: &Path) -> Result<Plan, Fail> {
-    let text = fs_err::read_to_string(path).map_err(|error| match error.kind() {
+fn read_file(path: &Path) -> Result<Read, Fail> {
+    let bytes = fs_err::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             CliError::input(format!("the file `{}` does not exist", path.display())).hinted(
                 "--file is looked for from the current directory, not from the context; without it, \
-                 CONTEXT/consign.yaml is read if it is there",
+                 CONTEXT/consign.yaml or CONTEXT/Dockerfile is read if it is there",
             )
         }
         _ => CliError::input(error.to_string()),
     })?;
-    match spec::kind(&text) {
-        spec::Kind::ConsignYaml => Ok(spec::yaml::parse(path, &text)?),
-        spec::Kind::Dockerfile => Err(CliError::input(format!(
-            "`{}` is a Dockerfile, and this version of consign builds directories and consign.yaml alone",
-            path.display()
-        ))
-        .hinted(
-            "describe the layers in a consign.yaml beside it, which takes precedence, or build with the \
-             Dockerfile elsewhere and push the result with `consign push`",
-        )
-        .into()),
-    }
+    let text = dockerfile::text(path, &bytes)?;
+    Ok(match spec::kind(text) {
+        spec::Kind::ConsignYaml => Read::Yaml(spec::yaml::parse(path, text)?),
+        spec::Kind::Dockerfile => {
+            Read::Dockerfile(Box::new((dockerfile::parse(path, text)?, text.to_owned())))
+        }
+    })
 }
 
 fn override_config(config: &mut ImageSettings, options: &ImageOptions) -> Result<(), Fail> {

@@ -3,7 +3,7 @@
 use super::Context;
 use super::args::Command;
 use super::error::Fail;
-use super::plan::plan;
+use super::plan::{Asked, plan};
 use super::tags::Derived;
 use super::targets::references;
 use crate::base::Env;
@@ -54,8 +54,8 @@ struct Row {
 pub(super) fn show(command: &Command, context: &Context) -> Result<(), Fail> {
     let mut rows = options(context);
     if let Command::Build(args) = command {
-        let (plan, file) = plan(args)?;
-        if let Some(file) = file {
+        let Asked { plan, file, dockerfile } = plan(args)?;
+        if let (Some(file), None) = (file, dockerfile) {
             from_file(&mut rows, &plan, &file);
         }
     }
@@ -153,7 +153,7 @@ fn from_file(rows: &mut Vec<Row>, plan: &Plan, file: &Path) {
     };
     let one = |value: &Option<String>| value.iter().cloned().collect::<Vec<_>>();
     let settings: [(&str, Vec<String>); 11] = [
-        ("--base", plan.base.iter().map(ToString::to_string).collect()),
+        ("--base", plan.base.iter().cloned().collect()),
         ("--platform", plan.platforms.iter().map(ToString::to_string).collect()),
         ("--entrypoint", words(entrypoint)),
         ("--cmd", words(cmd)),

@@ -98,9 +98,8 @@ async fn same_repository(
             let repository = Reference { tag: None, digest: None, ..first.clone() };
             return Err(CliError::input(format!("`{other}` is not in the repository `{repository}`"))
                 .hinted(
-                    "tags and indexes are set within one repository, and this version of consign does not copy \
-                     between repositories: push to the other one with `consign build` or `consign push`, which \
-                     makes the same digest",
+                    "tags and indexes are set within one repository: bring the image into the other one first, with \
+                     `consign copy SRC DST`",
                 )
                 .into());
         }

@@ -7,6 +7,7 @@ use super::{Context, http, http_for_uploads};
 use crate::auth::token::TokenSettings;
 use crate::auth::{EcrPassword, RoleSettings, Session, SessionSettings, docker};
 use crate::base::clock::SystemClock;
+use crate::base::docker_name::in_full;
 use crate::base::reference::private_host;
 use crate::base::{
     Backoff, Env, Event, Reference, RegistryHost, RelativeReference, RepositoryName, Tag, env,
@@ -19,9 +20,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// Parses what was given to `option`.
+/// Parses what was given to `option`. Names on Docker Hub are in full.
 pub(super) fn references(option: &str, texts: &[String]) -> Result<Vec<Reference>, Fail> {
-    texts.iter().map(|text| text.parse().map_err(|error| bad_option(option, error))).collect()
+    let parse = |text: &String| text.parse().map(in_full).map_err(|error| bad_option(option, error));
+    texts.iter().map(parse).collect()
 }
 
 /// Which image of its repository a reference means: as for Docker, `latest` if it does not say.
@@ -53,6 +55,8 @@ enum Registry {
     Own,
     /// A private one that was written out.
     Named { host: String, account: String, region: String },
+    /// ECR Public, which is read without an account.
+    Public { host: String },
     /// Any registry that is not ECR.
     Other { host: String },
 }
@@ -70,7 +74,15 @@ pub(super) struct Registries {
     own_host: Option<String>,
     /// The host of the endpoint, under which an emulator may be named too.
     endpoint_host: Option<String>,
+    /// How long a registry may say nothing.
+    patience: Duration,
 }
+
+/// How long a registry may say nothing, unless a command has an option for it.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Mounting is tried once more and no longer: what can't be mounted is uploaded.
+const HASTE: Backoff =
+    Backoff { attempts: 2, initial: Duration::from_millis(100), max: Duration::from_millis(100) };
 
 impl Registries {
     /// Reads the options.
@@ -81,7 +93,28 @@ impl Registries {
         };
         let endpoint_host = endpoint.as_ref().map(authority);
         let own_host = options.registry_host.clone().or_else(|| endpoint_host.clone());
-        Ok(Self { transport: options.transport, backoff: backoff(aws), endpoint, own_host, endpoint_host })
+        let (transport, backoff, patience) = (options.transport, backoff(aws), PATIENCE);
+        Ok(Self { transport, backoff, endpoint, own_host, endpoint_host, patience })
+    }
+
+    /// Waits so long when something is read.
+    pub(super) fn patient_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Talks to ECR like this.
+    pub(super) fn over(&self, transport: Transport) -> Self {
+        Self { transport, ..self.clone() }
+    }
+
+    /// Whether ECR is talked to by its own API.
+    pub(super) fn uses_api(&self) -> bool {
+        self.transport == Transport::Ecr
+    }
+
+    /// Whether an emulator may serve what is in ECR Public, and the same without that.
+    pub(super) fn without_endpoint(&self) -> Option<Self> {
+        self.endpoint.is_some().then(|| Self { endpoint: None, ..self.clone() })
     }
 
     fn meant(&self, reference: &Reference) -> Result<Registry, Fail> {
@@ -91,15 +124,10 @@ impl Registries {
             return Ok(Registry::Own);
         }
         match host {
-            RegistryHost::Ecr { host, account, region } => Ok(Registry::Named {
-                host: host.clone(),
-                account: account.clone(),
-                region: region.clone(),
-            }),
-            RegistryHost::EcrPublic { .. } => Err(CliError::input(format!(
-                "`{reference}` is in ECR Public, and this version of consign works with private registries alone"
-            ))
-            .into()),
+            RegistryHost::Ecr { host, account, region } => {
+                Ok(Registry::Named { host: host.clone(), account: account.clone(), region: region.clone() })
+            }
+            RegistryHost::EcrPublic { host } => Ok(Registry::Public { host: host.clone() }),
             RegistryHost::Other { host } if !Distribution::is_host(host) => {
                 Err(RegistryError::BadHost { host: host.clone() }.into())
             }
@@ -107,17 +135,24 @@ impl Registries {
         }
     }
 
-    /// Whether two references mean the same repository. Which account is in use is asked for only if one of them is
-    /// written with an account and the other without.
+    /// Whether two references mean the same repository.
     pub(super) async fn is_same_repository(
         &self,
         session: Option<&Session>,
         one: &Reference,
         other: &Reference,
     ) -> Result<bool, Fail> {
-        if one.repository != other.repository {
-            return Ok(false);
-        }
+        Ok(one.repository == other.repository && self.is_same_registry(session, one, other).await?)
+    }
+
+    /// Whether two references mean the same registry. Which account is in use is asked for only if one of them is
+    /// written with an account and the other without.
+    pub(super) async fn is_same_registry(
+        &self,
+        session: Option<&Session>,
+        one: &Reference,
+        other: &Reference,
+    ) -> Result<bool, Fail> {
         match (self.meant(one)?, self.meant(other)?, session) {
             (
                 Registry::Named { account, region, .. },
@@ -146,7 +181,7 @@ impl Registries {
     pub(super) fn in_ecr(&self, references: &[Reference]) -> Result<bool, Fail> {
         let meant =
             references.iter().map(|reference| self.meant(reference)).collect::<Result<Vec<_>, _>>()?;
-        Ok(meant.iter().any(|registry| !matches!(registry, Registry::Other { .. })))
+        Ok(meant.iter().any(|registry| matches!(registry, Registry::Own | Registry::Named { .. })))
     }
 
     /// The AWS session, if any of the references is in ECR. Nothing is asked of AWS yet.
@@ -171,15 +206,16 @@ impl Registries {
         environment: &Env,
     ) -> Result<AnyRegistry, Fail> {
         let meant = self.meant(reference)?;
+        if purpose == Purpose::Push {
+            check_writable(&meant, reference)?;
+        }
         let session = session.ok_or_else(|| CliError::internal("ECR is meant, and there is no AWS session"));
         let (session, ecr, region) = match meant {
             Registry::Other { host } => {
-                let environment = environment.clone();
-                let name = host.clone();
-                // A credential helper may take its time.
-                let login = blocking(move || Ok(docker::login(&name, &environment)?)).await?;
-                let registry = self.distribution(host, None, Credentials::Login(login), purpose)?;
-                return Ok(AnyRegistry::Distribution(registry));
+                return self.by_docker_login(host, None, purpose, environment).await;
+            }
+            Registry::Public { host } => {
+                return self.by_docker_login(host, self.endpoint.clone(), purpose, environment).await;
             }
             Registry::Named { host, account, region } => {
                 let session = session?;
@@ -195,26 +231,46 @@ impl Registries {
                 (session, Ecr::new(session, host, None, &region), region)
             }
         };
+        let credentials = Credentials::Ecr(Arc::new(EcrPassword::new(session, &region)));
+        let v2 = |http, backoff| Settings {
+            host: ecr.host().to_owned(),
+            endpoint: self.endpoint.clone(),
+            credentials,
+            purpose,
+            backoff,
+            patience: self.patience,
+            http,
+        };
         match self.transport {
-            Transport::Ecr => Ok(AnyRegistry::Ecr(ecr)),
+            Transport::Ecr if purpose == Purpose::Pull => {
+                Ok(AnyRegistry::Ecr(ecr.patient_for(self.patience)))
+            }
+            Transport::Ecr => {
+                let mounts = Distribution::new(v2(session.http().clone(), HASTE))?;
+                Ok(AnyRegistry::Ecr(ecr.mounting_with(mounts).patient_for(self.patience)))
+            }
             Transport::Oci => {
-                let credentials = Credentials::Ecr(Arc::new(EcrPassword::new(session, &region)));
-                let host = ecr.host().to_owned();
-                let images = self.distribution(host, self.endpoint.clone(), credentials, purpose)?;
+                let images = Distribution::new(v2(http_for_uploads()?, self.backoff))?;
                 Ok(AnyRegistry::EcrDistribution { control: ecr, images })
             }
         }
     }
 
-    fn distribution(
+    /// A registry that is shown what Docker's files hold for it, or nothing.
+    async fn by_docker_login(
         &self,
         host: String,
         endpoint: Option<Url>,
-        credentials: Credentials,
         purpose: Purpose,
-    ) -> Result<Distribution, Fail> {
-        let (backoff, http) = (self.backoff, http_for_uploads()?);
-        Ok(Distribution::new(Settings { host, endpoint, credentials, purpose, backoff, http })?)
+        environment: &Env,
+    ) -> Result<AnyRegistry, Fail> {
+        let (environment, name) = (environment.clone(), host.clone());
+        // A credential helper may take its time.
+        let login = blocking(move || Ok(docker::login(&name, &environment)?)).await?;
+        let (credentials, http) = (Credentials::Login(login), http_for_uploads()?);
+        let (backoff, patience) = (self.backoff, self.patience);
+        let settings = Settings { host, endpoint, credentials, purpose, backoff, patience, http };
+        Ok(AnyRegistry::Distribution(Distribution::new(settings)?))
     }
 
     /// The repositories to push to, each with its tags, in the order of the input. A reference without a tag means
@@ -230,6 +286,7 @@ impl Registries {
                 .into());
             }
             let registry = self.meant(reference)?;
+            check_writable(&registry, reference)?;
             let tag = match &reference.tag {
                 Some(tag) => tag.clone(),
                 None => latest(),
@@ -247,6 +304,18 @@ impl Registries {
             }
         }
         Ok(targets.into_iter().map(|(_, reference, target)| (reference, target)).collect())
+    }
+}
+
+/// Nothing is pushed to ECR Public, whose tokens are got from an API of its own.
+fn check_writable(registry: &Registry, reference: &Reference) -> Result<(), Fail> {
+    match registry {
+        Registry::Public { .. } => Err(CliError::input(format!(
+            "`{reference}` is in ECR Public, from which this version of consign reads, and to which it does not push"
+        ))
+        .hinted("push to a private repository, or to a registry that is not ECR")
+        .into()),
+        _ => Ok(()),
     }
 }
 
@@ -290,7 +359,7 @@ pub(super) fn authority(url: &Url) -> String {
 }
 
 /// How often something is tried.
-fn backoff(aws: &Aws) -> Backoff {
+pub(super) fn backoff(aws: &Aws) -> Backoff {
     Backoff {
         attempts: aws.retry_max_attempts,
         initial: Duration::from_millis(aws.retry_backoff_milliseconds.into()),

@@ -10,6 +10,7 @@
 
 mod delivery;
 pub mod encoding;
+pub mod read;
 pub mod seal;
 pub mod split;
 pub mod tar;
@@ -18,6 +19,7 @@ pub(crate) mod testing;
 pub mod workers;
 
 pub use encoding::{Encoding, EncodingError};
+pub use read::{LayerFiles, ReadLayer, ReadLayerError};
 pub use seal::{Hashing, SealError, Sealed, Sealing};
 pub use split::{Part, split};
 pub use workers::{OnRead, Workers};

@@ -119,6 +119,7 @@ fn put_headers(path: &TreePath, entry: &Entry, out: &mut Vec<u8>) {
         Node::Symlink(target) => (EntryType::Symlink, target, 0),
         Node::HardLink(target) => (EntryType::Link, target.as_bytes(), 0),
         Node::Fifo => (EntryType::Fifo, b"", 0),
+        Node::Device(device) => (if device.is_block { EntryType::Block } else { EntryType::Char }, b"", 0),
     };
     let directory_name;
     let name = if kind.is_dir() {
@@ -153,6 +154,12 @@ fn put_headers(path: &TreePath, entry: &Entry, out: &mut Vec<u8>) {
     }
     header.set_mode(metadata.mode & 0o7777);
     header.set_entry_type(kind);
+    if let Node::Device(device) = &entry.node
+        && let Some(ustar) = header.as_ustar_mut()
+    {
+        ustar.set_device_major(device.major);
+        ustar.set_device_minor(device.minor);
+    }
     header.set_cksum();
 
     put_xattrs(&mut pax, metadata);
@@ -285,6 +292,12 @@ mod tests {
                 Node::Symlink(target) => assert_eq!((kind, &link[..]), (EntryType::Symlink, &target[..])),
                 Node::HardLink(to) => assert_eq!((kind, &link[..]), (EntryType::Link, to.as_bytes())),
                 Node::Fifo => assert_eq!(kind, EntryType::Fifo),
+                Node::Device(device) => {
+                    assert_eq!(kind, if device.is_block { EntryType::Block } else { EntryType::Char });
+                    let header = read.header();
+                    let numbers = (header.device_major().unwrap(), header.device_minor().unwrap());
+                    assert_eq!(numbers, (Some(device.major), Some(device.minor)));
+                }
             }
             let header = read.header();
             assert_eq!(header.mode().unwrap(), entry.metadata.mode);

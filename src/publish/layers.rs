@@ -1,17 +1,21 @@
-//! Getting the layers of a recipe into a repository, sending only what is missing.
+//! Getting the layers of recipes into repositories, sending only what is missing, and making each layer once for all of
+//! them.
 //!
 //! 1. A layer whose files have not changed since the last run is known by the layer cache, without reading them.
 //! 2. The others are hashed, if the layer cache or an image that is replaced may know the blobs of their tars. One that
-//!    is still unknown and small is made in memory, so its digest is known.
-//! 3. If all are known, they may make an image that the repository holds, and nothing is left to do. Else one call
+//!    is still unknown and small is made in memory, so its digest is known. A layer of an image that is built on is known.
+//! 3. If all are known, they may make images that the repository holds, and nothing is left to do. Else one call
 //!    asks for all digests that are known.
-//! 4. What is missing is sent, four layers at a time; a large layer is compressed while it is sent.
+//! 4. What is missing is sent, four layers at a time; a large layer is compressed while it is sent. A layer that goes to
+//!    several repositories is made once, and its bytes go to all of them at the same time.
 
-use super::Previous;
-use crate::base::{BlobDigest, DiffId, Event, Reporter, RepositoryName};
-use crate::build::{LayerFacts, Recipe, TreeSource};
+use super::place::Place;
+use crate::base::{BlobDigest, DiffId, Event, Reporter};
+use crate::build::{GivenLayer, LayerFacts, LayerKind, LayerOf, Recipes, TreeSource};
 use crate::image::Descriptor;
-use crate::registry::{Memory, OnProgress, Progress, Registry, RegistryError, Source, SourceError, Uploaded};
+use crate::registry::{
+    Memory, OnProgress, Progress, Registry, RegistryError, Source, SourceError, Uploaded, share,
+};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -39,6 +43,12 @@ pub enum Because {
     BlobThere,
     /// The repository did not have it.
     Missing,
+    /// It is one of the image that is built on, and the repository has it.
+    BaseThere,
+    /// It is one of the image that is built on, and the registry gave it from another repository.
+    BaseMounted,
+    /// It is one of the image that is built on, and was sent from where that lies.
+    BaseSent,
 }
 
 /// What became of one layer.
@@ -55,6 +65,9 @@ pub struct LayerReport {
     pub sent: u64,
     /// Why so.
     pub because: Because,
+    /// Where it comes from, if it is one of an image that is built on: registry and repository, or a path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// Time that it took to make and send.
     pub milliseconds: u64,
     /// When that began, in milliseconds after work on the layers did.
@@ -82,8 +95,18 @@ impl LayersPresent {
     }
 }
 
+/// Why no layer is made any more.
+pub(super) enum Stop {
+    /// Something has failed at every place.
+    Everywhere,
+    /// The bytes could not be made, or not be read where they are.
+    Source(RegistryError),
+}
+
 /// What is known of a layer before anything is sent.
 enum Prepared {
+    /// It is one of an image that is built on.
+    Given(GivenLayer),
     /// Its bytes are here.
     Ready { source: Arc<Memory>, facts: LayerFacts },
     /// It is this one, without its bytes having been made; the registry may hold it.
@@ -95,114 +118,192 @@ enum Prepared {
 impl Prepared {
     fn facts(&self) -> Option<&LayerFacts> {
         match self {
+            Self::Given(layer) => Some(&layer.facts),
             Self::Ready { facts, .. } | Self::Claimed { facts, .. } => Some(facts),
             Self::Unknown => None,
         }
     }
 }
 
+/// Brings all layers to all places. What fails at one place is noted there.
 pub(super) async fn make_present<R: Registry>(
-    registry: &R,
-    recipe: &Recipe,
-    repository: &RepositoryName,
-    previous: &mut Previous,
+    places: &mut [Place<'_, R>],
+    recipes: &Recipes,
     reporter: &Arc<dyn Reporter>,
-) -> Result<(LayersPresent, Vec<LayerFacts>), RegistryError> {
+) -> Result<(Vec<LayerFacts>, Vec<LayersPresent>), Stop> {
     let began = Instant::now();
     let sources: Vec<_> =
-        (0..recipe.layers.len()).map(|index| Arc::new(recipe.source(index, reporter))).collect();
-    let prepared = prepare(registry, recipe, &sources, repository, previous).await?;
+        recipes.layers().iter().enumerate().map(|(n, l)| source(recipes, l, n, reporter)).collect();
+    let prepared = prepare(places, recipes, &sources).await.map_err(Stop::Source)?;
+    let places = &*places;
+    let there = what_is_there(places, recipes, &prepared).await;
+    let work = Work { places, recipes, reporter, began, turn: tokio::sync::Mutex::default() };
+    let jobs = sources.iter().zip(prepared).enumerate().map(|(index, (source, prepared))| {
+        let here: Vec<bool> = match prepared.facts() {
+            Some(facts) => there.iter().map(|there| there.has(&facts.descriptor.digest)).collect(),
+            None => vec![false; places.len()],
+        };
+        work.layer(index, source.as_ref(), prepared, here)
+    });
+    let done: Vec<_> = futures::stream::iter(jobs).buffered(AT_A_TIME).try_collect().await?;
+    let (facts, reports): (Vec<_>, Vec<_>) = done.into_iter().unzip();
+    let mut present: Vec<Vec<LayerReport>> = places.iter().map(|_| Vec::new()).collect();
+    for layer in reports {
+        for (present, report) in present.iter_mut().zip(layer) {
+            present.extend(report);
+        }
+    }
+    Ok((facts, present.into_iter().map(LayersPresent).collect()))
+}
 
+/// What makes a layer; none if it is given.
+fn source(
+    recipes: &Recipes,
+    layer: &LayerOf,
+    number: usize,
+    reporter: &Arc<dyn Reporter>,
+) -> Option<Arc<TreeSource>> {
+    match layer.kind {
+        LayerKind::Given(_) => None,
+        LayerKind::Made { recipe, index } => {
+            Some(Arc::new(recipes.recipes()[recipe].source(index, number, reporter)))
+        }
+    }
+}
+
+/// What of the blobs a place has.
+enum There {
+    All,
+    These(HashSet<BlobDigest>),
+}
+
+impl There {
+    fn has(&self, digest: &BlobDigest) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(these) => these.contains(digest),
+        }
+    }
+}
+
+/// Asks each place which of the layers it has, unless it is known to hold all of the images.
+async fn what_is_there<R: Registry>(
+    places: &[Place<'_, R>],
+    recipes: &Recipes,
+    prepared: &[Prepared],
+) -> Vec<There> {
     let facts: Option<Vec<_>> = prepared.iter().map(|layer| layer.facts().cloned()).collect();
-    let all_there = facts.is_some_and(|facts| previous.holds(recipe.documents(&facts).1.manifest_digest()));
+    let images: Option<Vec<_>> = facts.map(|facts| {
+        let images = recipes.documents(&facts).images;
+        images.iter().map(|(_, manifest)| manifest.manifest_digest()).collect()
+    });
     let mut known: Vec<_> =
         prepared.iter().filter_map(|layer| Some(layer.facts()?.descriptor.digest)).collect();
     known.sort_unstable();
     known.dedup();
-    let available = if all_there || known.is_empty() {
-        HashSet::new()
-    } else {
-        registry.available(repository, &known).await?
-    };
-
-    let jobs = sources.iter().zip(prepared).enumerate().map(|(index, (source, prepared))| {
-        let started = Instant::now();
-        let here = prepared.facts().is_some_and(|f| all_there || available.contains(&f.descriptor.digest));
-        let job = Job { registry, recipe, repository, reporter, index };
+    let known = &known;
+    let ask = places.iter().map(|place| {
+        let all =
+            images.as_ref().is_some_and(|images| images.iter().all(|image| place.previous.holds(*image)));
         async move {
-            let (facts, sent, because) = job.run(source, prepared, here).await?;
-            recipe.learn(index, &facts);
-            let span = (started - began, started.elapsed());
-            let report = report(index, source.name(), &facts.descriptor, (sent, because), span, reporter);
-            Ok::<_, RegistryError>((report, facts))
+            if all {
+                return There::All;
+            }
+            if known.is_empty() {
+                return There::These(HashSet::new());
+            }
+            match place.registry.available(&place.target.repository, known).await {
+                Ok(available) => There::These(available),
+                Err(error) => {
+                    place.fail(error);
+                    There::These(HashSet::new())
+                }
+            }
         }
     });
-    let done: Vec<_> = futures::stream::iter(jobs).buffered(AT_A_TIME).try_collect().await?;
-    let (reports, facts) = done.into_iter().unzip();
-    Ok((LayersPresent(reports), facts))
+    futures::future::join_all(ask).await
 }
 
 /// Finds out what can be known without sending anything. Earlier images are looked at only if the layer cache does
 /// not know all.
 async fn prepare<R: Registry>(
-    registry: &R,
-    recipe: &Recipe,
-    sources: &[Arc<TreeSource>],
-    repository: &RepositoryName,
-    previous: &mut Previous,
+    places: &mut [Place<'_, R>],
+    recipes: &Recipes,
+    sources: &[Option<Arc<TreeSource>>],
 ) -> Result<Vec<Prepared>, RegistryError> {
-    let unread = sources.iter().enumerate().map(|(index, _)| match recipe.by_files(index) {
-        Some(facts) => Prepared::Claimed { facts, because: Because::FilesUnchanged },
-        None => Prepared::Unknown,
+    let unread = recipes.layers().iter().map(|layer| match &layer.kind {
+        LayerKind::Given(layer) => Prepared::Given(GivenLayer::clone(layer)),
+        LayerKind::Made { recipe, index } => match recipes.recipes()[*recipe].by_files(*index) {
+            Some(facts) => Prepared::Claimed { facts, because: Because::FilesUnchanged },
+            None => Prepared::Unknown,
+        },
     });
     let mut prepared: Vec<_> = unread.collect();
     if prepared.iter().all(|layer| layer.facts().is_some()) {
         return Ok(prepared);
     }
-    let by_cache = recipe.cache_knows();
+    let first = recipes.first();
+    let by_cache = first.cache_knows();
     if !by_cache {
-        previous.learn(registry, repository).await;
+        learn(places).await;
     }
-    if by_cache || previous.knows(&recipe.encoding.id()) {
-        claim(registry, recipe, sources, repository, previous, &mut prepared).await?;
+    if by_cache || places.iter().any(|place| place.previous.knows(&first.encoding.id())) {
+        claim(places, recipes, sources, &mut prepared).await?;
     }
     let mut room = SMALL_TOGETHER;
     let small = sources.iter().zip(prepared).map(|(source, known)| {
-        let bound = source.tar_bound();
-        let small = known.facts().is_none() && bound <= SMALL && bound <= room;
-        room -= if small { bound } else { 0 };
-        async move { if small { in_memory(recipe, source).await } else { Ok(known) } }
+        let source = source.as_ref().filter(|_| known.facts().is_none());
+        let source = source.filter(|source| {
+            let bound = source.tar_bound();
+            let small = bound <= SMALL && bound <= room;
+            room -= if small { bound } else { 0 };
+            small
+        });
+        async move {
+            match source {
+                Some(source) => in_memory(recipes, source).await,
+                None => Ok(known),
+            }
+        }
     });
     // All at once: the workers share themselves out among the layers.
     futures::future::try_join_all(small.collect::<Vec<_>>()).await
 }
 
+/// Reads what earlier images tell.
+async fn learn<R: Registry>(places: &mut [Place<'_, R>]) {
+    let each = places.iter_mut().map(|place| place.previous.learn(place.registry, &place.target.repository));
+    futures::future::join_all(each).await;
+}
+
 /// Hashes the layers of which nothing is known, and looks whether the layer cache or an earlier image has their tars.
+/// What an image of one place tells holds everywhere; only whether the blob is there does not.
 async fn claim<R: Registry>(
-    registry: &R,
-    recipe: &Recipe,
-    sources: &[Arc<TreeSource>],
-    repository: &RepositoryName,
-    previous: &mut Previous,
+    places: &mut [Place<'_, R>],
+    recipes: &Recipes,
+    sources: &[Option<Arc<TreeSource>>],
     prepared: &mut [Prepared],
 ) -> Result<(), RegistryError> {
     let hashes = sources.iter().zip(&*prepared).map(|(source, known)| async move {
-        if known.facts().is_some() {
-            return Ok(None);
+        match source {
+            Some(source) if known.facts().is_none() => {
+                let source = Arc::clone(source);
+                blocking(move || source.diff_id()).await.map(Some)
+            }
+            _ => Ok(None),
         }
-        let source = Arc::clone(source);
-        blocking(move || source.diff_id()).await.map(Some)
     });
     let hashes: Vec<Option<DiffId>> = futures::future::try_join_all(hashes).await?;
-    if hashes.iter().flatten().any(|diff_id| recipe.by_tar(*diff_id).is_none()) {
-        previous.learn(registry, repository).await;
+    let first = recipes.first();
+    if hashes.iter().flatten().any(|diff_id| first.by_tar(*diff_id).is_none()) {
+        learn(places).await;
     }
-    let id = recipe.encoding.id();
+    let id = first.encoding.id();
     for (known, diff_id) in prepared.iter_mut().zip(hashes) {
         let Some(diff_id) = diff_id else { continue };
-        if let Some(facts) = recipe.by_tar(diff_id) {
+        if let Some(facts) = first.by_tar(diff_id) {
             *known = Prepared::Claimed { facts, because: Because::TarInCache };
-        } else if let Some(descriptor) = previous.blob(diff_id, &id) {
+        } else if let Some(descriptor) = places.iter().find_map(|place| place.previous.blob(diff_id, &id)) {
             let facts = LayerFacts { descriptor: descriptor.clone(), diff_id };
             *known = Prepared::Claimed { facts, because: Because::TarInImage };
         }
@@ -211,10 +312,10 @@ async fn claim<R: Registry>(
 }
 
 /// Makes a small layer in memory.
-async fn in_memory(recipe: &Recipe, source: &Arc<TreeSource>) -> Result<Prepared, RegistryError> {
+async fn in_memory(recipes: &Recipes, source: &Arc<TreeSource>) -> Result<Prepared, RegistryError> {
     let source = Arc::clone(source);
     let memory = blocking(move || Memory::of(&*source)).await?;
-    let facts = recipe.facts(&memory.made());
+    let facts = recipes.first().facts(&memory.made());
     Ok(Prepared::Ready { source: Arc::new(memory), facts })
 }
 
@@ -230,38 +331,151 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// One layer on its way.
-struct Job<'a, R> {
-    registry: &'a R,
-    recipe: &'a Recipe,
-    repository: &'a RepositoryName,
+/// Sending layers to places.
+struct Work<'a, 'p, R> {
+    places: &'a [Place<'p, R>],
+    recipes: &'a Recipes,
     reporter: &'a Arc<dyn Reporter>,
-    index: usize,
+    began: Instant,
+    /// Held while a layer is made for several places. Two such layers at a time could wait for each other: each registry
+    /// has room for so many parts, and one that waits for room holds up the bytes for all others.
+    turn: tokio::sync::Mutex<()>,
 }
 
-impl<R: Registry> Job<'_, R> {
-    /// Sends the layer unless it is `here`, and tells how many bytes that took.
-    async fn run(
+/// What became of a layer at one place.
+type Outcome = (u64, Because);
+
+impl<R: Registry> Work<'_, '_, R> {
+    /// Brings a layer to all places where nothing has failed and it is not `here`. A report for each place where it is in
+    /// the end.
+    async fn layer(
         &self,
-        source: &Arc<TreeSource>,
+        index: usize,
+        source: Option<&Arc<TreeSource>>,
         prepared: Prepared,
-        here: bool,
-    ) -> Result<(LayerFacts, u64, Because), RegistryError> {
-        let bytes: Arc<dyn Source> = match prepared {
-            Prepared::Claimed { facts, because } if here => return Ok((facts, 0, because)),
-            Prepared::Ready { facts, .. } if here => return Ok((facts, 0, Because::BlobThere)),
-            Prepared::Ready { source, .. } => source,
-            Prepared::Claimed { .. } | Prepared::Unknown => Arc::clone(source) as _,
+        here: Vec<bool>,
+    ) -> Result<(LayerFacts, Vec<Option<LayerReport>>), Stop> {
+        let started = Instant::now();
+        let LayerOf { name, kind } = &self.recipes.layers()[index];
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; self.places.len()];
+        let (there, missing) = match &prepared {
+            Prepared::Given(_) => (Because::BaseThere, Because::BaseSent),
+            Prepared::Claimed { because, .. } => (*because, Because::Missing),
+            Prepared::Ready { .. } | Prepared::Unknown => (Because::BlobThere, Because::Missing),
         };
-        self.reporter.event(Event::LayerStarted {
-            index: self.index,
-            name: source.name().to_owned(),
-            bytes: Some(self.recipe.layers[self.index].tree.content_size()),
+        let mut lacking = Vec::new();
+        for (number, here) in here.iter().enumerate().filter(|(number, _)| self.places[*number].is_well()) {
+            if *here {
+                outcomes[number] = Some((0, there));
+            } else {
+                lacking.push(number);
+            }
+        }
+        if let Prepared::Given(layer) = &prepared {
+            lacking = self.mount(layer, lacking, &mut outcomes).await;
+        }
+        let mut facts = prepared.facts().cloned();
+        if !lacking.is_empty() {
+            let bytes: Arc<dyn Source> = match (&prepared, source) {
+                (Prepared::Given(layer), _) => Arc::new(layer.source(name)),
+                (Prepared::Ready { source, .. }, _) => Arc::clone(source) as _,
+                (_, Some(source)) => Arc::clone(source) as _,
+                (_, None) => unreachable!("invariant: what is not given is made"),
+            };
+            self.reporter.event(Event::LayerStarted {
+                index,
+                name: name.clone(),
+                bytes: match kind {
+                    LayerKind::Given(layer) => Some(layer.facts.descriptor.size),
+                    LayerKind::Made { recipe, index } => {
+                        Some(self.recipes.made(*recipe, *index).tree.content_size())
+                    }
+                },
+            });
+            // Bytes in memory need not be made.
+            let at_hand = matches!(prepared, Prepared::Ready { .. });
+            for (number, uploaded) in self.send(index, name, &bytes, at_hand, &lacking).await? {
+                let Uploaded { made, sent } = uploaded;
+                facts.get_or_insert_with(|| self.recipes.first().facts(&made));
+                outcomes[number] = Some((sent, if sent == 0 { Because::BlobThere } else { missing }));
+            }
+        }
+        let Some(facts) = facts.filter(|_| self.places.iter().any(Place::is_well)) else {
+            return Err(Stop::Everywhere);
+        };
+        if let LayerKind::Made { recipe, index } = kind {
+            self.recipes.recipes()[*recipe].learn(*index, &facts);
+        }
+        let span = (started - self.began, started.elapsed());
+        let from = match &prepared {
+            Prepared::Given(layer) => Some(layer.image.place()),
+            _ => None,
+        };
+        let reports = self.places.iter().zip(outcomes).map(|(place, outcome)| {
+            let outcome = outcome?;
+            let told =
+                if self.places.len() > 1 { format!("{name} to {}", place.name()) } else { name.clone() };
+            let report = report(index, &told, &facts.descriptor, outcome, span, self.reporter);
+            Some(LayerReport { name: name.clone(), from: from.clone(), ..report })
         });
-        let progress = progress(self.index, source.name(), self.reporter);
-        let Uploaded { made, sent } = self.registry.upload(self.repository, bytes, progress).await?;
-        let because = if sent == 0 { Because::BlobThere } else { Because::Missing };
-        Ok((self.recipe.facts(&made), sent, because))
+        let reports = reports.collect();
+        Ok((facts, reports))
+    }
+
+    /// Mounts a layer at those of `lacking` that are repositories of the registry that it lies in, and tells which are left.
+    async fn mount(
+        &self,
+        layer: &GivenLayer,
+        lacking: Vec<usize>,
+        outcomes: &mut [Option<Outcome>],
+    ) -> Vec<usize> {
+        let digest = &layer.facts.descriptor.digest;
+        let mut left = Vec::new();
+        for number in lacking {
+            let Place { registry, target, .. } = &self.places[number];
+            let home = layer.image.home.as_ref();
+            let home =
+                home.filter(|home| home.host == registry.host() && home.repository != target.repository);
+            let mounted = match home {
+                None => Ok(false),
+                Some(home) => registry.mount(&target.repository, digest, &home.repository).await,
+            };
+            match mounted {
+                Ok(true) => outcomes[number] = Some((0, Because::BaseMounted)),
+                Ok(false) => left.push(number),
+                Err(error) => self.places[number].fail(error),
+            }
+        }
+        left
+    }
+
+    /// Sends what `bytes` makes to these places, and gives those to which it came.
+    async fn send(
+        &self,
+        index: usize,
+        name: &str,
+        bytes: &Arc<dyn Source>,
+        at_hand: bool,
+        to: &[usize],
+    ) -> Result<Vec<(usize, Uploaded)>, Stop> {
+        let several = to.len() > 1 && !at_hand;
+        let _turn = if several { Some(self.turn.lock().await) } else { None };
+        let takers = if several { share(bytes, to.len()) } else { vec![Arc::clone(bytes); to.len()] };
+        let uploads = to.iter().zip(takers).map(|(number, taker)| async move {
+            let Place { registry, target, .. } = &self.places[*number];
+            let progress = progress(index, name, self.reporter);
+            (*number, registry.upload(&target.repository, taker, progress).await)
+        });
+        let mut came = Vec::new();
+        for (number, uploaded) in futures::future::join_all(uploads).await {
+            match uploaded {
+                Ok(uploaded) => came.push((number, uploaded)),
+                // It would not go better anywhere else.
+                Err(error @ RegistryError::Source(_)) => return Err(Stop::Source(error)),
+                Err(error) => self.places[number].fail(error),
+            }
+        }
+        Ok(came)
     }
 }
 
@@ -289,6 +503,7 @@ pub(super) fn report(
         size: descriptor.size,
         sent,
         because,
+        from: None,
         milliseconds: milliseconds(took),
         started_milliseconds: milliseconds(started),
     }

@@ -5,26 +5,33 @@
 //! [`Published`] alone, so nothing can be told of an image that the registry does not hold.
 
 mod config;
+mod copy;
 mod disk;
 mod error;
 mod image;
 mod index;
 mod layers;
+mod place;
 mod previous;
 mod retag;
 
+pub use copy::{Copied, CopiedBlob, How, copy};
 pub use error::PublishError;
 pub use image::{Finished, publish_finished};
 pub use index::{ChildrenPresent, publish_index};
 pub use layers::{Because, LayerReport, LayersPresent};
+pub use place::Destination;
 pub use previous::Previous;
 pub use retag::retag;
 
 use crate::base::{BlobDigest, Event, ManifestDigest, MediaType, Platform, Reporter, RepositoryName, Tag};
-use crate::build::Recipe;
-use crate::image::Document;
+use crate::build::{Documents, Recipes};
+use crate::image::{Document, Manifest};
 use crate::registry::{ManifestId, Memory, Put, Registry, RegistryError, StoredManifest};
+use layers::Stop;
+use place::Place;
 use serde::Serialize;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Where an image goes.
@@ -142,48 +149,119 @@ pub enum Reuse {
     Images(Vec<ManifestId>),
 }
 
-/// Publishes what `recipe` makes.
+/// Publishes what `recipes` make: an image, or an index of images. Each destination goes its own way once the layers are
+/// made, and what fails at one is told with what came of the others.
 pub async fn publish<R: Registry>(
-    registry: &R,
-    recipe: &Recipe,
-    target: &Target,
-    reuse: &Reuse,
+    recipes: &Recipes,
+    destinations: &[Destination<'_, R>],
     reporter: &Arc<dyn Reporter>,
-) -> Result<Published, RegistryError> {
-    let mut previous = match reuse {
-        Reuse::Images(cache_from) => Previous::find(registry, target, cache_from, reporter).await?,
-        Reuse::NewRepository => Previous::default(),
-        Reuse::Nothing => Previous::tags_only(registry, target).await?,
+) -> Result<Vec<Published>, PublishError> {
+    let platforms = recipes.platforms();
+    let found = destinations.iter().map(|destination| Place::find(destination, &platforms, reporter));
+    // Nothing has been made or sent yet: if one of them can't be, none is begun.
+    let mut places: Vec<_> = futures::future::try_join_all(found).await?;
+    let (facts, layers) = match layers::make_present(&mut places, recipes, reporter).await {
+        Ok(present) => present,
+        Err(Stop::Source(error)) => return Err(error.into()),
+        Err(Stop::Everywhere) => return Err(PublishError::at(places, &[])),
     };
-    let (layers, facts) =
-        layers::make_present(registry, recipe, &target.repository, &mut previous, reporter).await?;
-    let (config, manifest) = recipe.documents(&facts);
-    let there = previous.holds(manifest.manifest_digest());
-    let config = config_present(registry, target, layers, &recipe.platform, &config, there).await?;
-    let manifest =
-        StoredManifest { bytes: manifest.bytes().to_vec(), media_type: manifest.media_type().clone() };
-    Ok(tag(registry, target, config.with(manifest), &previous, reporter).await?)
+    let documents = &recipes.documents(&facts);
+    let ends = places.iter().zip(layers).map(|(place, layers)| async move {
+        if !place.is_well() {
+            return None;
+        }
+        match finish(place, layers, recipes, documents, reporter).await {
+            Ok(published) => Some(published),
+            Err(error) => {
+                place.fail(error);
+                None
+            }
+        }
+    });
+    let published: Vec<_> = futures::future::join_all(ends).await;
+    if places.iter().all(Place::is_well) {
+        return Ok(published.into_iter().flatten().collect());
+    }
+    let published: Vec<_> = published.into_iter().flatten().collect();
+    Err(PublishError::at(places, &published))
 }
 
-/// Sends the config unless it is `there`. Before its layers are, it can't be referred to.
-async fn config_present<R: Registry, T>(
-    registry: &R,
-    target: &Target,
+/// Configs, manifests, index and tags.
+async fn finish<R: Registry>(
+    place: &Place<'_, R>,
     layers: LayersPresent,
-    platform: &Platform,
-    config: &Document<T>,
-    there: bool,
-) -> Result<ConfigPresent, RegistryError> {
+    recipes: &Recipes,
+    documents: &Documents,
+    reporter: &Arc<dyn Reporter>,
+) -> Result<Published, RegistryError> {
+    let Place { registry, target, previous, .. } = place;
+    let configs = configs_present(place, layers, documents).await?;
+    let stored = |manifest: &Document<Manifest>| StoredManifest {
+        bytes: manifest.bytes().to_vec(),
+        media_type: manifest.media_type().clone(),
+    };
+    let present = match (&documents.index, documents.images.as_slice()) {
+        (None, [(config, manifest), ..]) => {
+            let platform = recipes.first().platform().clone();
+            configs.with_manifest(config.blob_digest(), platform, stored(manifest))
+        }
+        (index, images) => {
+            let index = index.as_ref().expect("invariant: several images have an index");
+            let mut platforms = Vec::new();
+            for ((_, manifest), platform) in images.iter().zip(recipes.platforms()) {
+                let digest = manifest.manifest_digest();
+                if !previous.holds(digest) {
+                    registry.put_manifest(&target.repository, &stored(manifest), None).await?;
+                }
+                reporter.event(Event::Started { what: format!("{platform} is {digest}") });
+                platforms.push(PlatformImage { platform, digest });
+            }
+            let index =
+                StoredManifest { bytes: index.bytes().to_vec(), media_type: index.media_type().clone() };
+            let layers = configs.0;
+            ManifestPresent { manifest: index, config: None, platform: None, platforms, layers }
+        }
+    };
+    Ok(tag(*registry, target, present, previous, reporter).await?)
+}
+
+/// The configs of all images are in the registry, and all layers before them.
+#[derive(Debug)]
+struct ConfigsPresent(Vec<LayerReport>);
+
+impl ConfigsPresent {
+    /// With the manifest of the one image.
+    fn with_manifest(
+        self,
+        config: BlobDigest,
+        platform: Platform,
+        manifest: StoredManifest,
+    ) -> ManifestPresent {
+        ConfigPresent { layers: self.0, config, platform }.with(manifest)
+    }
+}
+
+/// Sends the configs that are not there. Before its layers are, one can't be referred to.
+async fn configs_present<R: Registry>(
+    place: &Place<'_, R>,
+    layers: LayersPresent,
+    documents: &Documents,
+) -> Result<ConfigsPresent, RegistryError> {
+    let Place { registry, target, previous, .. } = place;
     let repository = &target.repository;
-    let digest = config.blob_digest();
-    // If no layer was sent, the config may be there as well. If one was, it can't be.
-    let there =
-        there || layers.nothing_sent() && registry.available(repository, &[digest]).await?.contains(&digest);
-    if !there {
-        let source = Arc::new(Memory::new("config", config.bytes().to_vec()));
+    let unknown = documents.images.iter().filter(|(_, manifest)| !previous.holds(manifest.manifest_digest()));
+    let configs: Vec<_> = unknown.map(|(config, _)| (config.blob_digest(), config.bytes())).collect();
+    let mut there = HashSet::new();
+    // If no layer was sent, a config may be there as well. If one was, it can't be.
+    if layers.nothing_sent() && !configs.is_empty() {
+        let digests: Vec<_> = configs.iter().map(|(digest, _)| *digest).collect();
+        there = registry.available(repository, &digests).await?;
+    }
+    for (_, bytes) in configs.into_iter().filter(|(digest, _)| !there.contains(digest)) {
+        let source = Arc::new(Memory::new("config", bytes.to_vec()));
         registry.upload(repository, source, Arc::new(|_| {})).await?;
     }
-    Ok(ConfigPresent { layers: layers.into_reports(), config: digest, platform: platform.clone() })
+    Ok(ConfigsPresent(layers.into_reports()))
 }
 
 /// A tag could not be set, after these had been.

@@ -4,8 +4,8 @@
 //! layer of ours that has the same tar, and would be compressed the same way, is that blob.
 
 use super::{Target, config};
-use crate::base::{DiffId, ManifestDigest, MediaType, Reporter, RepositoryName, Tag};
-use crate::image::{Descriptor, ImageConfig, Manifest};
+use crate::base::{DiffId, ManifestDigest, MediaType, Platform, Reporter, RepositoryName, Tag};
+use crate::image::{Descriptor, ImageConfig, Index, Manifest, choose};
 use crate::registry::{ManifestId, Registry, RegistryError, StoredManifest};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub struct Previous {
     /// Manifests whose layers have not been looked at.
     unread: Vec<StoredManifest>,
     blobs: HashMap<(DiffId, String), Descriptor>,
+    /// Which images of an index are looked at.
+    platforms: Vec<Platform>,
 }
 
 impl Previous {
@@ -61,10 +63,22 @@ impl Previous {
         }
         for manifest in found {
             if previous.images.insert(manifest.digest()) {
+                // A registry takes an index only if it has the images in it, and keeps them as long as it has that.
+                if let Some(index) = index(&manifest) {
+                    previous
+                        .images
+                        .extend(index.manifests.iter().map(|member| ManifestDigest::from(member.digest)));
+                }
                 previous.unread.push(manifest);
             }
         }
         Ok(previous)
+    }
+
+    /// Of an index, looks at the images for these.
+    #[must_use]
+    pub(super) fn for_platforms(self, platforms: &[Platform]) -> Self {
+        Self { platforms: platforms.to_vec(), ..self }
     }
 
     /// Looks only at what the target's tags point at, for an image whose digests are all known.
@@ -90,7 +104,8 @@ impl Previous {
     /// Reads the configs of the images that were found, and so pairs their tars and blobs. What can't be read is no
     /// cache, and no error.
     pub async fn learn<R: Registry>(&mut self, registry: &R, repository: &RepositoryName) {
-        let unread = std::mem::take(&mut self.unread);
+        let mut unread = std::mem::take(&mut self.unread);
+        unread.extend(self.members(registry, repository, &unread).await);
         let configs = unread.iter().map(|stored| async move {
             let read = manifest_and_config(registry, repository, stored).await;
             read.unwrap_or_else(|error| {
@@ -103,13 +118,45 @@ impl Previous {
         }
     }
 
+    /// The images for our platforms in those of `found` that are indexes.
+    async fn members<R: Registry>(
+        &self,
+        registry: &R,
+        repository: &RepositoryName,
+        found: &[StoredManifest],
+    ) -> Vec<StoredManifest> {
+        let mut digests = Vec::new();
+        for index in found.iter().filter_map(index) {
+            for platform in &self.platforms {
+                if let Ok(member) = choose(&index, platform, "") {
+                    digests.push(ManifestDigest::from(member.digest));
+                }
+            }
+        }
+        digests.sort_unstable();
+        digests.dedup();
+        if digests.is_empty() {
+            return Vec::new();
+        }
+        let ids: Vec<_> = digests.into_iter().map(ManifestId::Digest).collect();
+        match registry.manifests(repository, &ids).await {
+            Ok(members) => members.into_iter().flatten().collect(),
+            Err(error) => {
+                tracing::debug!("the images of an index can't be reused: {error}");
+                Vec::new()
+            }
+        }
+    }
+
     fn pair(&mut self, manifest: &Manifest, config: &ImageConfig) {
         let made: Vec<_> = config.history.iter().filter(|entry| !entry.empty_layer).collect();
         let diff_ids = &config.rootfs.diff_ids;
-        if made.len() != diff_ids.len() || manifest.layers.len() != diff_ids.len() {
+        if manifest.layers.len() != diff_ids.len() {
             return;
         }
-        for ((diff_id, descriptor), entry) in diff_ids.iter().zip(&manifest.layers).zip(made) {
+        // From the top, where our layers are: a base need not say how its own came to be.
+        let layers = diff_ids.iter().zip(&manifest.layers);
+        for ((diff_id, descriptor), entry) in layers.rev().zip(made.into_iter().rev()) {
             if let Some(encoding) = &entry.comment {
                 self.blobs.insert((*diff_id, encoding.clone()), descriptor.clone());
             }
@@ -135,6 +182,14 @@ impl Previous {
     pub fn blob(&self, diff_id: DiffId, encoding: &str) -> Option<&Descriptor> {
         self.blobs.get(&(diff_id, encoding.to_owned()))
     }
+}
+
+/// The index, if it is one.
+fn index(stored: &StoredManifest) -> Option<Index> {
+    if !stored.media_type.is_index() {
+        return None;
+    }
+    serde_json::from_slice(&stored.bytes).ok()
 }
 
 /// The manifest and config of an image; none if it is something else.

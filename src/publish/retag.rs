@@ -33,7 +33,7 @@ pub async fn retag<R: Registry>(
 }
 
 /// What the manifest says by itself; its config is not read for more, as that would take another permission.
-fn known(manifest: StoredManifest) -> ManifestPresent {
+pub(super) fn known(manifest: StoredManifest) -> ManifestPresent {
     let (mut config, mut platforms) = (None, Vec::new());
     if manifest.media_type.is_index() {
         let index = serde_json::from_slice::<Index>(&manifest.bytes).ok();

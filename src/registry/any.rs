@@ -112,4 +112,13 @@ impl Registry for AnyRegistry {
     ) -> Result<Download, RegistryError> {
         each!(self, registry => registry.download(repository, digest).await)
     }
+
+    async fn mount(
+        &self,
+        repository: &RepositoryName,
+        digest: &BlobDigest,
+        from: &RepositoryName,
+    ) -> Result<bool, RegistryError> {
+        each!(self, registry => registry.mount(repository, digest, from).await)
+    }
 }

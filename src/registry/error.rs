@@ -2,6 +2,7 @@
 
 use crate::auth::AuthError;
 use crate::base::{Failure, Kind, ManifestDigest, RepositoryName, Tag};
+use crate::image::NoPlatform;
 use std::sync::Arc;
 
 /// A call to a registry failed.
@@ -105,11 +106,32 @@ pub enum RegistryError {
         /// The registry's code and words.
         said: String,
     },
+    /// An index lists what is not there.
+    #[error("{image} is not whole: {what}")]
+    Incomplete {
+        /// The image or index.
+        image: String,
+        /// What it lacks.
+        what: String,
+    },
+    /// An image is not there for a platform.
+    #[error(transparent)]
+    NoPlatform(#[from] NoPlatform),
     /// What stands in front of a repository is no host.
     #[error("`{host}` is not the host of a registry")]
     BadHost {
         /// What stands there.
         host: String,
+    },
+    /// More or less was read than there is.
+    #[error("{what} has {found} bytes, and {expected} were announced")]
+    WrongSize {
+        /// A blob.
+        what: String,
+        /// By its descriptor, in bytes.
+        expected: u64,
+        /// That came, in bytes. If more came than announced, the rest has not been read.
+        found: u64,
     },
     /// What was read is not what its digest says.
     #[error("{what} has the digest {found} instead of {expected}")]
@@ -123,18 +145,27 @@ pub enum RegistryError {
     },
 }
 
+impl RegistryError {
+    /// The error of a registry that made reading fail.
+    pub fn inside(error: &std::io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
 impl Failure for RegistryError {
     fn kind(&self) -> Kind {
         match self {
             Self::RepositoryNotFound { .. }
             | Self::TagImmutable { .. }
             | Self::Refused { .. }
+            | Self::Incomplete { .. }
             | Self::Nonsense { .. } => Kind::Refused,
             Self::Denied { .. } | Self::NotLoggedIn { .. } => Kind::Denied,
             Self::Exhausted { .. } | Self::UploadLost { .. } => Kind::Exhausted,
+            Self::NoPlatform(error) => error.kind(),
             Self::Auth(error) => error.kind(),
             Self::Source(error) => error.kind(),
-            Self::BadHost { .. } | Self::Corrupt { .. } => Kind::Input,
+            Self::BadHost { .. } | Self::Corrupt { .. } | Self::WrongSize { .. } => Kind::Input,
         }
     }
 
@@ -173,6 +204,11 @@ impl Failure for RegistryError {
                  to be made beforehand"
                     .into()
             }
+            Self::Exhausted { why, .. } if why.starts_with("TOOMANYREQUESTS") => {
+                "the registry counts what is asked of it: log in with `docker login`, or let a cache ask, with \
+                 `--registry-mirror`"
+                    .into()
+            }
             Self::Exhausted { operation, .. } if is_distribution(operation) => {
                 "check the network and the registry's host and port; then run the same command again: what is stored \
                  is not sent twice"
@@ -186,6 +222,20 @@ impl Failure for RegistryError {
             Self::BadHost { .. } => {
                 "write HOST/NAME or HOST:PORT/NAME; NAME alone means ECR in the account and region in use".into()
             }
+            Self::Incomplete { .. } => {
+                "push it again with all that it lists, or take one of the images that are there, with `--platform`".into()
+            }
+            Self::Nonsense { .. } => {
+                "something else than a registry may answer there: check the host, and the proxies of the network \
+                 (HTTPS_PROXY, NO_PROXY)"
+                    .into()
+            }
+            Self::Corrupt { .. } | Self::WrongSize { .. } => {
+                "run the same command again; if it stays so, the image is damaged in that registry, or a proxy alters \
+                 what passes: push the image anew, or choose another one"
+                    .into()
+            }
+            Self::NoPlatform(error) => return error.hint(),
             Self::Auth(error) => return error.hint(),
             Self::Source(error) => return error.hint(),
             _ => return None,

@@ -6,17 +6,31 @@
 //! without a temporary copy. Nothing here decides what is built.
 
 mod any;
+mod bridge;
+pub mod bundle;
 pub mod distribution;
+mod download;
 pub mod ecr;
 pub mod error;
 mod feed;
+pub mod image;
+pub mod read;
 pub mod remote;
+pub mod save;
+mod share;
 pub mod source;
+mod web;
 
 pub use any::{AnyRegistry, Ensured};
+pub use bundle::{Bundle, Member};
 pub use distribution::Distribution;
 pub use error::RegistryError;
+pub use image::RemoteImage;
+pub use read::{RemoteSource, fetch, fetch_document};
 pub use remote::RemoteBlobs;
+pub use save::save;
+pub use share::share;
+pub use web::{Web, WebError};
 pub use source::{Cancelled, Made, Memory, Sink, Source, SourceError};
 
 use crate::base::{BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};
@@ -148,4 +162,75 @@ pub trait Registry: Send + Sync {
         repository: &RepositoryName,
         digest: &BlobDigest,
     ) -> impl Future<Output = Result<Download, RegistryError>> + Send;
+
+    /// Gives `repository` a blob that `from`, another repository of the same registry, has; no byte of it is sent. False
+    /// if the registry does not do that, for whatever reason: then it has to be uploaded.
+    fn mount(
+        &self,
+        repository: &RepositoryName,
+        digest: &BlobDigest,
+        from: &RepositoryName,
+    ) -> impl Future<Output = Result<bool, RegistryError>> + Send;
+}
+
+/// What several share.
+impl<R: Registry> Registry for Arc<R> {
+    fn host(&self) -> &str {
+        (**self).host()
+    }
+
+    async fn available(
+        &self,
+        repository: &RepositoryName,
+        digests: &[BlobDigest],
+    ) -> Result<HashSet<BlobDigest>, RegistryError> {
+        (**self).available(repository, digests).await
+    }
+
+    async fn upload(
+        &self,
+        repository: &RepositoryName,
+        source: Arc<dyn Source>,
+        progress: OnProgress,
+    ) -> Result<Uploaded, RegistryError> {
+        (**self).upload(repository, source, progress).await
+    }
+
+    async fn manifests(
+        &self,
+        repository: &RepositoryName,
+        ids: &[ManifestId],
+    ) -> Result<Vec<Option<StoredManifest>>, RegistryError> {
+        (**self).manifests(repository, ids).await
+    }
+
+    async fn newest(&self, repository: &RepositoryName) -> Result<Option<ManifestDigest>, RegistryError> {
+        (**self).newest(repository).await
+    }
+
+    async fn put_manifest(
+        &self,
+        repository: &RepositoryName,
+        manifest: &StoredManifest,
+        tag: Option<&Tag>,
+    ) -> Result<Put, RegistryError> {
+        (**self).put_manifest(repository, manifest, tag).await
+    }
+
+    async fn download(
+        &self,
+        repository: &RepositoryName,
+        digest: &BlobDigest,
+    ) -> Result<Download, RegistryError> {
+        (**self).download(repository, digest).await
+    }
+
+    async fn mount(
+        &self,
+        repository: &RepositoryName,
+        digest: &BlobDigest,
+        from: &RepositoryName,
+    ) -> Result<bool, RegistryError> {
+        (**self).mount(repository, digest, from).await
+    }
 }

@@ -98,7 +98,7 @@ impl Source for Memory {
 
 /// How many chunks may wait between the thread that makes them and the task that sends them. A chunk is a
 /// compressed block, some hundred kilobytes.
-const WAITING: usize = 4;
+pub(super) const WAITING: usize = 4;
 
 /// Starts making `source`'s bytes on a thread of its own. Dropping the receiver stops it.
 pub(crate) fn start(

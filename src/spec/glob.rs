@@ -81,6 +81,22 @@ impl Glob {
         Ok(Self { kind, prefix, slashes })
     }
 
+    /// Compiles a pattern in which `**` is no more than `*`.
+    pub(super) fn within(pattern: &[u8]) -> Result<Self, GlobError> {
+        let mut single = Vec::with_capacity(pattern.len());
+        let (mut escaped, mut star) = (false, false);
+        for byte in pattern {
+            // Two stars in a set are the same character twice, and once does.
+            let again = star && *byte == b'*';
+            if !again {
+                single.push(*byte);
+            }
+            star = *byte == b'*' && !escaped;
+            escaped = *byte == b'\\' && !escaped;
+        }
+        Self::new(&single)
+    }
+
     /// Whether it matches `path` itself, not only a directory above.
     pub(super) fn matches(&self, path: &[u8]) -> bool {
         match &self.kind {

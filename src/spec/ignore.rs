@@ -71,6 +71,11 @@ impl Patterns {
         Ok(Self { patterns: collect(lines)?, forgets: false })
     }
 
+    /// The same, read as BuildKit reads the lists of its flags: as a `.dockerignore`.
+    pub fn of_flags<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Self, PatternError> {
+        Ok(Self { forgets: true, ..Self::new(patterns)? })
+    }
+
     /// Whether there is no pattern.
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()

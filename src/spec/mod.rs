@@ -9,12 +9,14 @@ pub mod ignore;
 pub mod kind;
 pub mod plan;
 pub mod problem;
+pub mod wildcard;
 pub mod yaml;
 
 pub use ignore::{PatternError, Patterns};
 pub use kind::{Kind, kind};
 pub use plan::{Encryption, ImageSettings, LayerPlan, Modes, Owner, Plan, RepositorySettings};
 pub use problem::{Problem, SpecError};
+pub use wildcard::Wildcard;
 
 /// The plan for a directory without any instructions: all of it goes to `dest`, which is then also the working
 /// directory.

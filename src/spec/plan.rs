@@ -1,14 +1,14 @@
 //! The plan: everything that decides what the image will be, checked and complete.
 
-use crate::base::{Platform, Reference};
+use crate::base::Platform;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What to build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The image to build on; none is `scratch`.
-    pub base: Option<Reference>,
+    /// The image to build on, as a Dockerfile names one; none is `scratch`.
+    pub base: Option<String>,
     /// For which platforms; empty means the one that this program runs on.
     pub platforms: Vec<Platform>,
     /// The layers, the lowest first.

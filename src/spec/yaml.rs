@@ -8,6 +8,7 @@ mod node;
 
 use super::plan::{Encryption, ImageSettings, LayerPlan, Modes, Plan, RepositorySettings};
 use super::problem::SpecError;
+use crate::base::docker_name;
 use check::{Checker, Fields};
 use node::{Document, Node};
 use std::path::Path;
@@ -45,7 +46,13 @@ fn plan(checker: &mut Checker, root: &Node) -> Option<Plan> {
     }
     let base = match fields.text(checker, "base") {
         Some("scratch") | None => None,
-        Some(_) => fields.parse(checker, "base"),
+        Some(text) => match base_name(text) {
+            Ok(()) => Some(text.to_owned()),
+            Err(error) => {
+                checker.fail(fields.get("base")?, error.to_string(), None);
+                None
+            }
+        },
     };
     let platforms = fields.items(checker, "platforms", Checker::parse);
     let layers = fields.items(checker, "layers", layer);
@@ -62,6 +69,15 @@ fn plan(checker: &mut Checker, root: &Node) -> Option<Plan> {
         config: config.flatten().unwrap_or_default(),
         repository: repository.flatten().unwrap_or_default(),
     })
+}
+
+/// Whether `text` can name an image to build on.
+fn base_name(text: &str) -> Result<(), crate::base::reference::ParseReferenceError> {
+    match text.split_once("://") {
+        Some(("oci-layout", _)) => Ok(()),
+        Some(("docker-image", name)) => docker_name(name).map(drop),
+        _ => docker_name(text).map(drop),
+    }
 }
 
 fn layer(checker: &mut Checker, node: &Node, place: &str) -> Option<LayerPlan> {

@@ -3,13 +3,15 @@
 //! The size stands in a tar before the content does, so a file must be read exactly as long as it was when the
 //! tree was made. A file that is not is an error that names it: an image of half a file helps nobody.
 
-use super::Stamp;
+use super::{Stamp, TreePath};
+use crate::base::BlobDigest;
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +38,24 @@ pub enum Content {
     },
     /// Here.
     Memory(Arc<[u8]>),
+    /// In a temporary file, from `offset` on.
+    Spooled {
+        /// Shared by all that were read together. It is never written to again.
+        file: Arc<std::fs::File>,
+        /// Bytes in front of it.
+        offset: u64,
+        /// Of the content.
+        digest: BlobDigest,
+    },
+    /// In a layer that is not here. It can't be opened.
+    Elsewhere {
+        /// The blob that is the layer.
+        layer: BlobDigest,
+        /// Where the file is in it.
+        path: TreePath,
+        /// Of the content, if somebody asked for it.
+        digest: Option<BlobDigest>,
+    },
 }
 
 /// A directory that is held open, so that files below it are found by short paths, wherever it is moved to.
@@ -131,6 +151,13 @@ impl File {
         let source = match &self.content {
             Content::Memory(bytes) => Source::Memory { bytes: Arc::clone(bytes), position: 0 },
             Content::Disk { root, relative, stamp } => Source::Disk(OnDisk::open(root, relative, *stamp)?),
+            Content::Spooled { file, offset, .. } => {
+                Source::Spooled { file: Arc::clone(file), position: *offset }
+            }
+            Content::Elsewhere { .. } => {
+                let source = io::Error::other("the content was not fetched from its layer");
+                return Err(FileError::Io { path: PathBuf::from("(in a base image)"), source });
+            }
         };
         Ok(FileReader { size: self.size, left: self.size, source })
     }
@@ -148,6 +175,7 @@ pub struct FileReader {
 enum Source {
     Memory { bytes: Arc<[u8]>, position: usize },
     Disk(OnDisk),
+    Spooled { file: Arc<std::fs::File>, position: u64 },
 }
 
 impl FileReader {
@@ -175,6 +203,12 @@ impl FileReader {
                 count
             }
             Source::Disk(file) => file.read(&mut buffer[..most])?,
+            Source::Spooled { file, position } => {
+                let read = file.read_at(&mut buffer[..most], *position);
+                let count = read.map_err(|source| FileError::Io { path: spooled(), source })?;
+                *position += count as u64;
+                count
+            }
         };
         if count == 0 {
             return Err(self.ended_early());
@@ -183,12 +217,18 @@ impl FileReader {
         Ok(count)
     }
 
+    /// All of it, for those who read from files of any kind. What [`finish`](Self::finish) finds counts as an error of
+    /// the last read.
+    pub fn bytes(self) -> impl io::Read {
+        Bytes(Some(self))
+    }
+
     /// To be called once all is read: whether the file is still what it was when the tree was made. The one
     /// look at it comes last, and so tells of everything that happened since.
     pub fn finish(self) -> Result<(), FileError> {
         match &self.source {
             Source::Memory { bytes, .. } if bytes.len() as u64 != self.size => Err(self.ended_early()),
-            Source::Memory { .. } => Ok(()),
+            Source::Memory { .. } | Source::Spooled { .. } => Ok(()),
             Source::Disk(file) => file.check(self.size),
         }
     }
@@ -197,11 +237,33 @@ impl FileReader {
         let resized = |path, found| FileError::Resized { path, expected: self.size, found };
         match &self.source {
             Source::Memory { bytes, .. } => resized(PathBuf::from("(in memory)"), bytes.len() as u64),
+            Source::Spooled { .. } => resized(spooled(), self.size - self.left),
             // It may not be a file any more; if it is and has grown again, what was read is all there was.
             Source::Disk(file) => match file.check(self.size) {
                 Err(error) => error,
                 Ok(()) => resized(file.path(), self.size - self.left),
             },
+        }
+    }
+}
+
+/// How a temporary file is called in messages: it has no name.
+fn spooled() -> PathBuf {
+    PathBuf::from("(a temporary file)")
+}
+
+/// A file as [`io::Read`] has it.
+struct Bytes(Option<FileReader>);
+
+impl io::Read for Bytes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(reader) = &mut self.0 else { return Ok(0) };
+        if reader.left() > 0 || buffer.is_empty() {
+            return reader.read(buffer).map_err(io::Error::other);
+        }
+        match self.0.take().map(FileReader::finish) {
+            Some(Err(error)) => Err(io::Error::other(error)),
+            _ => Ok(0),
         }
     }
 }

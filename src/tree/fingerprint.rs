@@ -6,7 +6,7 @@
 //! clock, and read in between, looks the same both times. So what is as young as the moment of reading proves
 //! nothing, see [`Fingerprint::is_settled`].
 
-use super::{Content, Node, Tree, Xattrs};
+use super::{Content, Device, Node, Tree, Xattrs};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -65,6 +65,11 @@ impl Tree {
             match &entry.node {
                 Node::Directory => bytes.push(b'd'),
                 Node::Fifo => bytes.push(b'p'),
+                Node::Device(Device { is_block, major, minor }) => {
+                    bytes.extend_from_slice(&[b'v', u8::from(*is_block)]);
+                    bytes.extend_from_slice(&major.to_le_bytes());
+                    bytes.extend_from_slice(&minor.to_le_bytes());
+                }
                 Node::Symlink(target) => {
                     bytes.push(b'l');
                     text(&mut bytes, target);
@@ -78,6 +83,12 @@ impl Tree {
                         bytes.push(b'm');
                         text(&mut bytes, content);
                     }
+                    Content::Spooled { digest, .. } => {
+                        bytes.push(b's');
+                        text(&mut bytes, digest.to_string().as_bytes());
+                    }
+                    // It can't be told from another, so the layer is never settled.
+                    Content::Elsewhere { .. } => youngest = i64::MAX,
                     Content::Disk { stamp, .. } => {
                         bytes.push(b'f');
                         bytes.extend_from_slice(&file.size.to_le_bytes());

@@ -4,14 +4,21 @@
 //! This room knows neither tar nor images. [`read`] turns a directory into a tree, [`text`] prints one, a line
 //! an entry, for tests and for people.
 
+mod chmod;
+pub mod copy;
+pub mod diff;
 pub mod file;
+pub mod filesystem;
 pub mod fingerprint;
 pub mod path;
 pub mod read;
 mod resolve;
 pub mod text;
+pub mod write;
 
+pub use copy::{Change, CopyError, Placing, Unpack};
 pub use file::{Content, File, FileError, FileReader, Root};
+pub use filesystem::{FileSystem, LinkLoop};
 pub use fingerprint::Fingerprint;
 pub use path::TreePath;
 pub use read::{ReadError, ReadRequest, Warning, read};
@@ -50,6 +57,19 @@ pub enum Node {
     HardLink(TreePath),
     /// A named pipe.
     Fifo,
+    /// A device.
+    Device(Device),
+}
+
+/// A device and its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Device {
+    /// Whether it is a block device; else it is a character device.
+    pub is_block: bool,
+    /// Of the driver.
+    pub major: u32,
+    /// Of the device.
+    pub minor: u32,
 }
 
 /// One entry of a tree.
@@ -153,6 +173,24 @@ impl Tree {
             .iter()
             .map(|(_, entry)| if let Node::File(file) = &entry.node { file.size } else { 0 })
             .sum()
+    }
+
+    /// All entries, and the directories above them, of which a tree need not have entries: those are root's, with the
+    /// mode 0755 and the time 0.
+    pub(crate) fn with_directories(&self) -> BTreeMap<TreePath, &Entry> {
+        static ABOVE: Entry = Entry {
+            metadata: Metadata { mode: 0o755, uid: 0, gid: 0, mtime: 0, xattrs: None },
+            node: Node::Directory,
+        };
+        let mut all: BTreeMap<_, _> = self.iter().map(|(path, entry)| (path.clone(), entry)).collect();
+        for (path, _) in self {
+            let mut above = path.parent();
+            while let Some(directory) = above.filter(|directory| !all.contains_key(directory)) {
+                above = directory.parent();
+                all.insert(directory, &ABOVE);
+            }
+        }
+        all
     }
 
     fn position(&self, path: &TreePath) -> Result<usize, usize> {

@@ -17,7 +17,7 @@ use super::resolve::{Resolved, resolve};
 use super::{Content, Entry, File, Metadata, Node, Root, Stamp, Tree, TreePath, Xattrs};
 use crate::spec::ignore::{Matched, Patterns};
 use crate::spec::{Modes, Owner};
-use rustix::fs::{AtFlags, Dev, FileType, OFlags, Stat};
+use rustix::fs::{AtFlags, Dev, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
@@ -47,8 +47,8 @@ pub struct ReadRequest<'a> {
     pub exclude: &'a Patterns,
     /// Who owns all of it.
     pub owner: Owner,
-    /// Its modes.
-    pub modes: Modes,
+    /// Its modes; none keeps those that it has on disk.
+    pub modes: Option<Modes>,
     /// When all of it was last changed, in seconds since 1970.
     pub mtime: i64,
     /// Whether the directories above `to` get entries. They are always 0:0 and 0755, whatever `owner` and `modes`
@@ -133,7 +133,7 @@ struct Pending {
 struct Found {
     entries: Vec<(TreePath, Entry)>,
     /// Directories that no pattern selects, but something in them may be.
-    unselected: Vec<TreePath>,
+    unselected: Vec<(TreePath, Entry)>,
     /// Files that have more than one name: one of the names, and device and inode.
     linked: Vec<(TreePath, (Dev, u64))>,
     warnings: Vec<Warning>,
@@ -243,7 +243,10 @@ impl Walk<'_> {
             return Ok(found);
         }
         if let Some(target) = &target {
-            found.entries.push((target.clone(), self.directory()));
+            let name: &[u8] = if start.path.is_empty() { b"." } else { &start.path };
+            let name = CString::new(name).map_err(|_| self.changed(&start.path))?;
+            let entry = self.directory(self.root.handle().as_fd(), &name, &start.path)?;
+            found.entries.push((target.clone(), entry));
         }
         if ignored && !request.ignore.may_differ_below(&start.path, true) {
             found.seen_any = true;
@@ -357,10 +360,11 @@ impl Walk<'_> {
                 continue;
             }
             let target = place(directory.target.as_ref(), bytes).map_err(|_| self.changed(&path))?;
+            let entry = self.directory(handle, &name, &path)?;
             if included && !excluded && !ignored {
-                found.entries.push((target.clone(), self.directory()));
+                found.entries.push((target.clone(), entry));
             } else {
-                found.unselected.push(target.clone());
+                found.unselected.push((target.clone(), entry));
             }
             pending.push(Pending { path, target: Some(target), above: Above { ignore, include, exclude } });
         }
@@ -371,7 +375,7 @@ impl Walk<'_> {
         // Opened from the context each time: that holds one descriptor however deep the tree is.
         let name: &[u8] = if path.is_empty() { b"." } else { path };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        rustix::fs::openat(self.root.handle(), name, flags, rustix::fs::Mode::empty())
+        rustix::fs::openat(self.root.handle(), name, flags, Mode::empty())
             .map_err(|errno| self.failed(path, errno))
     }
 
@@ -404,7 +408,8 @@ impl Walk<'_> {
         stat: &Stat,
         found: &mut Found,
     ) -> Result<(), ReadError> {
-        let modes = &self.request.modes;
+        let own = stat.st_mode & 0o7777;
+        let modes = self.request.modes;
         let executable = stat.st_mode & 0o100 != 0;
         let mut xattrs = None;
         let (mode, node) = match FileType::from_raw_mode(stat.st_mode) {
@@ -419,7 +424,8 @@ impl Walk<'_> {
                     relative: path.into(),
                     stamp: Stamp::of(stat),
                 };
-                (if executable { modes.executables } else { modes.files }, Node::File(File { size, content }))
+                let mode = modes.map_or(own, |it| if executable { it.executables } else { it.files });
+                (mode, Node::File(File { size, content }))
             }
             FileType::Symlink => {
                 let text = rustix::fs::readlinkat(directory, name.as_c_str(), Vec::new())
@@ -427,7 +433,7 @@ impl Walk<'_> {
                 // A link has no permissions; 0777 is what every system reports for one.
                 (0o777, Node::Symlink(text.into_bytes().into()))
             }
-            FileType::Fifo => (modes.files, Node::Fifo),
+            FileType::Fifo => (modes.map_or(own, |it| it.files), Node::Fifo),
             kind => {
                 let path = self.shown(path);
                 found.warnings.push(Warning { path, kind: kind_name(kind) });
@@ -461,11 +467,17 @@ impl Walk<'_> {
         }
     }
 
-    fn directory(&self) -> Entry {
-        Entry {
-            metadata: Metadata { mode: self.request.modes.directories, ..self.metadata() },
-            node: Node::Directory,
-        }
+    fn directory(
+        &self,
+        parent: BorrowedFd<'_>,
+        name: &CString,
+        path: &[u8],
+    ) -> Result<Entry, ReadError> {
+        let mode = match self.request.modes {
+            Some(modes) => modes.directories,
+            None => self.stat(parent, name, path)?.st_mode & 0o7777,
+        };
+        Ok(Entry { metadata: Metadata { mode, ..self.metadata() }, node: Node::Directory })
     }
 
     fn metadata(&self) -> Metadata {
@@ -479,10 +491,8 @@ impl Walk<'_> {
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         // A directory that was not selected stands for the sake of what was.
         let needed: Vec<_> =
-            found.unselected.into_iter().filter(|path| has_any_below(&entries, path)).collect();
-        if !needed.is_empty() {
-            entries.extend(needed.into_iter().map(|path| (path, self.directory())));
-        }
+            found.unselected.into_iter().filter(|(path, _)| has_any_below(&entries, path)).collect();
+        entries.extend(needed);
         let mut tree: Tree = entries.into_iter().collect();
         found.linked.sort_unstable();
         let mut first: HashMap<(Dev, u64), TreePath> = HashMap::new();

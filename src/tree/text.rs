@@ -37,6 +37,10 @@ pub fn line(path: &TreePath, entry: &Entry) -> String {
         Node::Symlink(target) => write!(line, "symlink {path} -> {}", Escaped(target)),
         Node::HardLink(original) => write!(line, "hard-link {path} => {}", Escaped(original.as_bytes())),
         Node::Fifo => write!(line, "fifo {path}"),
+        Node::Device(device) => {
+            let kind = if device.is_block { "block" } else { "char" };
+            write!(line, "{kind}-device {}:{} {path}", device.major, device.minor)
+        }
     };
     written.expect("invariant: writing to a String can't fail");
     for (name, value) in metadata.xattrs.iter().flat_map(|xattrs| xattrs.iter()) {
@@ -47,7 +51,8 @@ pub fn line(path: &TreePath, entry: &Entry) -> String {
 }
 
 /// Bytes of a name as one printable word.
-struct Escaped<'a>(&'a [u8]);
+#[derive(Debug, Clone, Copy)]
+pub struct Escaped<'a>(pub &'a [u8]);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -73,7 +73,10 @@ fn references() {
     error: `[x]:1` is not the host of a registry
     hint: write HOST/NAME or HOST:PORT/NAME; NAME alone means ECR in the account and region in use
     ");
-    insta::assert_snapshot!(tag("public.ecr.aws/shop/api:1"), @r"error: `public.ecr.aws/shop/api:1` is in ECR Public, and this version of consign works with private registries alone");
+    insta::assert_snapshot!(tag("public.ecr.aws/shop/api:1"), @r"
+    error: `public.ecr.aws/shop/api:1` is in ECR Public, from which this version of consign reads, and to which it does not push
+    hint: push to a private repository, or to a registry that is not ECR
+    ");
     insta::assert_snapshot!(t.consign(["build", "app", "--push"]).fails(2), @r"
     error: --push needs to know where to: there is no --tag
     hint: add `--tag NAME:TAG`, for example `--tag shop/api:1.4`
@@ -225,14 +228,6 @@ fn consign_yaml() {
       |             ^^^^^^^^^^
     hint: write `apiVersion: consign/v1`
     ");
-    insta::assert_snapshot!(with("apiVersion: consign/v1\nbase: alpine:3\n"), @r"
-    exit: 2
-    ----- stdout -----
-    ----- stderr -----
-    reading app
-    error: the base image `alpine:3` can't be used: this version of consign builds on `scratch` alone
-    hint: leave `base` out and put what the program needs into the directory (a static binary needs nothing), or build with a Dockerfile elsewhere and push with `consign push`
-    ");
     // A link is followed within the context, and not out of it.
     t.file("secret", "x");
     symlink("../secret", t.path("app/link")).unwrap();
@@ -242,13 +237,6 @@ fn consign_yaml() {
     ----- stderr -----
     reading app
     error: `app/link` leads out of `app`: it is a link to `../secret`
-    ");
-    insta::assert_snapshot!(with("apiVersion: consign/v1\nplatforms: [linux/amd64, linux/arm64]\n"), @r"
-    exit: 2
-    ----- stdout -----
-    ----- stderr -----
-    error: linux/amd64, linux/arm64 are several platforms, and this version of consign builds for one at a time
-    hint: run it once for each platform, under a tag of its own, and join the images with `consign index create`
     ");
 }
 

@@ -112,10 +112,12 @@ fn the_version_to_install_is_this_one() {
 
 /// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
 /// The commands of the reference, in its order.
-pub(crate) const COMMANDS: [&str; 17] = [
+pub(crate) const COMMANDS: [&str; 19] = [
     "",
     "build",
     "push",
+    "pull",
+    "copy",
     "tag",
     "index create",
     "inspect",

@@ -329,12 +329,12 @@ fn what_does_not_go_together() {
     ");
     insta::assert_snapshot!(refused(&["1-amd64", "elsewhere:1"]), @r"
     error: `elsewhere:1` is not in the repository `shop/api`
-    hint: tags and indexes are set within one repository, and this version of consign does not copy between repositories: push to the other one with `consign build` or `consign push`, which makes the same digest
+    hint: tags and indexes are set within one repository: bring the image into the other one first, with `consign copy SRC DST`
     ");
     insta::assert_snapshot!(refused(&["1-amd64", "sha256:12"]), @r"error: SRC: `sha256:12` is not a valid digest: `sha256:12` is not a digest: it has 2 digits after `sha256:` instead of 64");
     insta::assert_snapshot!(refused(&["1-amd64", "--tag", "elsewhere:1"]), @r"
     error: `elsewhere:1` is not in the repository `shop/api`
-    hint: tags and indexes are set within one repository, and this version of consign does not copy between repositories: push to the other one with `consign build` or `consign push`, which makes the same digest
+    hint: tags and indexes are set within one repository: bring the image into the other one first, with `consign copy SRC DST`
     ");
     let pinned = format!("shop/api@{amd64}");
     insta::assert_snapshot!(create(&t, &[&pinned, "1-amd64"]).fails(2).replace(&amd64, "sha256:[DIGEST]"), @r"

@@ -187,6 +187,30 @@ impl std::fmt::Display for Ended {
     }
 }
 
+impl Ended {
+    /// As text, with the lines about layers and about tags in their order: those that are worked on at the same time end
+    /// in any.
+    pub(crate) fn in_order(&self) -> String {
+        let text = self.to_string();
+        let mut lines: Vec<&str> = text.lines().collect();
+        for is_alike in
+            [|line: &str| line.starts_with("layer "), |line: &str| line.contains(" is now sha256:")]
+        {
+            let (places, mut alike): (Vec<usize>, Vec<&str>) = lines
+                .iter()
+                .enumerate()
+                .filter(|(_, line)| is_alike(line))
+                .map(|(n, line)| (n, *line))
+                .unzip();
+            alike.sort_unstable();
+            for (place, line) in places.into_iter().zip(alike) {
+                lines[place] = line;
+            }
+        }
+        lines.join("\n")
+    }
+}
+
 /// `text` without ports, folders, request ids, digests, and the ends of tokens and passwords.
 pub(crate) fn redacted(text: &str, folder: &Path) -> String {
     let text = text.replace(&folder.display().to_string(), "[DIR]");

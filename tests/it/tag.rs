@@ -220,18 +220,21 @@ fn another_repository_is_refused_before_anything_is_asked() {
     };
     insta::assert_snapshot!(refused(&["shop/api:1", "prod/api:1"]), @r"
     error: `prod/api:1` is not in the repository `shop/api`
-    hint: tags and indexes are set within one repository, and this version of consign does not copy between repositories: push to the other one with `consign build` or `consign push`, which makes the same digest
+    hint: tags and indexes are set within one repository: bring the image into the other one first, with `consign copy SRC DST`
     ");
     insta::assert_snapshot!(refused(&["shop/api:1", "ghcr.io/shop/api:1"]), @r"
     error: `ghcr.io/shop/api:1` is not in the repository `shop/api`
-    hint: tags and indexes are set within one repository, and this version of consign does not copy between repositories: push to the other one with `consign build` or `consign push`, which makes the same digest
+    hint: tags and indexes are set within one repository: bring the image into the other one first, with `consign copy SRC DST`
     ");
     insta::assert_snapshot!(refused(&["shop/api:1", "1+2"]), @r"error: TAG: `1+2` is not a valid tag: character 2 is '+'; a tag is made of letters, digits, `_`, `.` and `-`");
     insta::assert_snapshot!(refused(&["shop/api:1", &format!("sha256:{}", "0".repeat(64))]), @r"
     error: `shop/api@sha256:0000000000000000000000000000000000000000000000000000000000000000` has a digest, and nothing can be pushed under a digest of one's choice
     hint: push under a tag; the digest follows from the content
     ");
-    insta::assert_snapshot!(refused(&["public.ecr.aws/shop/api:1", "2"]), @r"error: `public.ecr.aws/shop/api:2` is in ECR Public, and this version of consign works with private registries alone");
+    insta::assert_snapshot!(refused(&["public.ecr.aws/shop/api:1", "2"]), @r"
+    error: `public.ecr.aws/shop/api:2` is in ECR Public, from which this version of consign reads, and to which it does not push
+    hint: push to a private repository, or to a registry that is not ECR
+    ");
 }
 
 #[test]

@@ -48,14 +48,26 @@ pub(super) struct Grant {
     pub(super) header: Option<HeaderValue>,
 }
 
+impl Grant {
+    /// Whether it is a token, which is good for some repositories and not for others.
+    fn is_token(&self) -> bool {
+        self.header.as_ref().is_some_and(|header| header.as_bytes().starts_with(BEARER.as_bytes()))
+    }
+}
+
+const BEARER: &str = "Bearer ";
+
 /// All grants of one registry.
 pub(super) struct Access {
     address: Address,
     http: reqwest::Client,
     credentials: Credentials,
     purpose: Purpose,
+    patience: Duration,
     // Held while one is got, so that requests in parallel log in once.
     grants: Mutex<HashMap<RepositoryName, Arc<Grant>>>,
+    /// For pushing to the one repository and reading the other.
+    across: Mutex<HashMap<(RepositoryName, RepositoryName), Arc<Grant>>>,
 }
 
 impl Access {
@@ -64,8 +76,10 @@ impl Access {
         http: reqwest::Client,
         credentials: Credentials,
         purpose: Purpose,
+        patience: Duration,
     ) -> Self {
-        Self { address, http, credentials, purpose, grants: Mutex::default() }
+        let (grants, across) = (Mutex::default(), Mutex::default());
+        Self { address, http, credentials, purpose, patience, grants, across }
     }
 
     /// Who we are, for messages.
@@ -104,22 +118,62 @@ impl Access {
         Ok(())
     }
 
-    async fn log_in(&self, repository: &RepositoryName, anew: bool) -> Result<Grant, Trouble> {
-        let login = match &self.credentials {
-            Credentials::Login(login) => login.clone(),
+    /// What lets one push to `repository` and read `from`, for a mount. With `anew`, one that was got before is not
+    /// taken.
+    pub(super) async fn grant_across(
+        &self,
+        repository: &RepositoryName,
+        from: &RepositoryName,
+        anew: bool,
+    ) -> Result<Arc<Grant>, Trouble> {
+        let plain = self.grant(repository).await?;
+        // Passwords are for all repositories.
+        if !plain.is_token() {
+            if anew {
+                self.renew(repository, &plain).await?;
+            }
+            return self.grant(repository).await;
+        }
+        let mut across = self.across.lock().await;
+        let key = (repository.clone(), from.clone());
+        if !anew && let Some(grant) = across.get(&key) {
+            return Ok(Arc::clone(grant));
+        }
+        let login = self.login(false).await?;
+        let scopes = [scope(repository, Purpose::Push), scope(from, Purpose::Pull)];
+        let root = self.address.root();
+        let grant = match identity::token(&self.http, &root, &login, &scopes, self.patience).await? {
+            Some(token) => {
+                let header = header(&format!("{BEARER}{}", token.expose()))?;
+                Arc::new(Grant { client: plain.client.clone(), header: Some(header) })
+            }
+            None => plain,
+        };
+        across.insert(key, Arc::clone(&grant));
+        Ok(grant)
+    }
+
+    /// Whose name and password are shown.
+    async fn login(&self, anew: bool) -> Result<Login, Trouble> {
+        match &self.credentials {
+            Credentials::Login(login) => Ok(login.clone()),
             Credentials::Ecr(password) => {
                 let password = if anew { password.renewed().await } else { password.get().await };
-                Login::Password { user: "AWS".into(), password: password.map_err(denied)? }
+                Ok(Login::Password { user: "AWS".into(), password: password.map_err(denied)? })
             }
-        };
+        }
+    }
+
+    async fn log_in(&self, repository: &RepositoryName, anew: bool) -> Result<Grant, Trouble> {
+        let login = self.login(anew).await?;
         let auth = match &login {
             Login::Anonymous => RegistryAuth::Anonymous,
             Login::Password { user, password } => {
                 RegistryAuth::Basic(user.clone(), password.expose().to_owned())
             }
-            Login::IdentityToken(token) => {
-                let scope = scope(repository, self.purpose);
-                let token = identity::exchange(&self.http, &self.address.root(), token, &scope).await?;
+            Login::IdentityToken(_) => {
+                let (scope, root) = (scope(repository, self.purpose), self.address.root());
+                let token = identity::exchange(&self.http, &root, &login, scope, self.patience).await?;
                 RegistryAuth::Bearer(token.expose().to_owned())
             }
         };
@@ -129,9 +183,16 @@ impl Access {
             Purpose::Pull => RegistryOperation::Pull,
             Purpose::Push => RegistryOperation::Push,
         };
-        match (client.auth(&image, &auth, operation).await?, &login) {
+        let mut token = client.auth(&image, &auth, operation).await?;
+        // Everybody was let in at the door, and nobody to the repository.
+        if anew && token.is_none() && login == Login::Anonymous {
+            let (scopes, tags) = ([scope(repository, self.purpose)], self.address.tags(repository));
+            let found = identity::token(&self.http, &tags, &login, &scopes, self.patience).await?;
+            token = found.map(|token| token.expose().to_owned());
+        }
+        match (token, &login) {
             (Some(token), _) => {
-                let header = header(&format!("Bearer {token}"))?;
+                let header = header(&format!("{BEARER}{token}"))?;
                 // A token to push with lets one read too, so that no second one is asked for.
                 let token = RegistryTokenType::Bearer(RegistryToken::Token { token });
                 client.tokens.insert(&image, RegistryOperation::Pull, token).await;
@@ -153,7 +214,7 @@ impl Access {
         let config = ClientConfig {
             protocol,
             connect_timeout: Some(Duration::from_secs(10)),
-            read_timeout: Some(Duration::from_mins(1)),
+            read_timeout: Some(self.patience),
             user_agent: concat!("consign/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
         };

@@ -51,6 +51,29 @@ impl Address {
         self.join(&format!("v2/{repository}/blobs/uploads/"))
     }
 
+    /// The same, for a blob that another repository has
+    /// (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#mounting-a-blob-from-another-repository>).
+    pub(super) fn mount(
+        &self,
+        repository: &RepositoryName,
+        digest: &BlobDigest,
+        from: &RepositoryName,
+    ) -> Url {
+        let mut url = self.uploads(repository);
+        url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", from.as_str());
+        url
+    }
+
+    /// `/v2/REPOSITORY/blobs/DIGEST`
+    pub(super) fn blob(&self, repository: &RepositoryName, digest: &BlobDigest) -> Url {
+        self.join(&format!("v2/{repository}/blobs/{digest}"))
+    }
+
+    /// `/v2/REPOSITORY/tags/list`
+    pub(super) fn tags(&self, repository: &RepositoryName) -> Url {
+        self.join(&format!("v2/{repository}/tags/list"))
+    }
+
     /// `/v2/REPOSITORY/manifests/REFERENCE`
     pub(super) fn manifest(&self, repository: &RepositoryName, reference: &str) -> Url {
         self.join(&format!("v2/{repository}/manifests/{reference}"))
@@ -113,6 +136,16 @@ mod tests {
         let address = Address::of_host("[::1]:5000").unwrap();
         assert_eq!(address.uploads(&repository).as_str(), "http://[::1]:5000/v2/shop/api/blobs/uploads/");
         assert_eq!(address.authority(), "[::1]:5000");
+        let digest = BlobDigest::of(b"");
+        let mount = address.mount(&repository, &digest, &"shop/staging".parse().unwrap());
+        assert!(
+            mount.as_str().starts_with("http://[::1]:5000/v2/shop/api/blobs/uploads/?mount=sha256%3Ae3b0")
+        );
+        assert!(mount.as_str().ends_with("&from=shop%2Fstaging"), "{mount}");
+        assert_eq!(
+            address.blob(&repository, &digest).as_str(),
+            format!("http://[::1]:5000/v2/shop/api/blobs/{digest}")
+        );
         let hub = Address::of_host("docker.io").unwrap();
         assert_eq!(
             hub.manifest(&repository, "1").as_str(),

@@ -21,6 +21,8 @@ pub(super) enum Trouble {
     /// It may succeed later: no connection, a server's error, too many requests. With the wait that the registry
     /// asks for.
     Later { why: String, wait: Option<Duration> },
+    /// Nothing came, for as long as one has patience.
+    Silent { why: String },
     /// The registry answered that it won't.
     Refused(Said),
     /// It is no matter of the registry.
@@ -113,7 +115,9 @@ pub(super) async fn judged(answer: reqwest::Result<Response>) -> Result<Response
 
 /// No answer came. The address is not shown: that of an upload or of a redirect can hold a signature.
 pub(super) fn no_answer(error: reqwest::Error) -> Trouble {
-    Trouble::Later { why: causes(&error.without_url()), wait: None }
+    let is_timeout = error.is_timeout();
+    let why = causes(&error.without_url());
+    if is_timeout { Trouble::Silent { why } } else { Trouble::Later { why, wait: None } }
 }
 
 impl From<OciDistributionError> for Trouble {

@@ -3,8 +3,8 @@
 //!
 //! # What `oci-client` does here, and what it does not
 //!
-//! It logs in (challenge, token server, Basic), asks for blobs with `HEAD`, reads blobs and checks their digest on
-//! the way, and reads the registry's error documents. Not with it, for what version 0.18 does there:
+//! It logs in (challenge, token server, Basic), asks for blobs with `HEAD`, and reads the registry's error documents.
+//! Not with it, for what version 0.18 does there:
 //!
 //! - *Uploads*: `push_blob_stream` wants the digest before the bytes, and `push_blob_stream_chunked` can't go on after
 //!   a lost connection and takes 202 as the only good answer to a `PATCH`, where ECR says 201. Ours: [`upload`].
@@ -12,6 +12,9 @@
 //!   a manifest is stored under its digest and the answer has no `Location`, as ECR's has none.
 //! - *Reading manifests*: `pull_manifest_raw` does not tell the media type, which a manifest need not hold itself, and
 //!   asks an open registry for `/v2/` before each.
+//! - *Reading blobs*: `pull_blob_stream` neither goes on after a lost connection nor notices a dead one. Ours: [`blob`].
+//! - *Mounts*: `mount_blob` shows a token for the one repository alone, and takes the answer that means «not possible» for
+//!   a failure. Ours: [`blob`].
 //! - *Identity tokens*: it knows no refresh tokens. Ours: [`identity`].
 //!
 //! It also drops `Retry-After`, so that a registry which is too busy for a `HEAD` is asked again after our own
@@ -20,6 +23,7 @@
 
 mod access;
 mod address;
+mod blob;
 mod failure;
 mod identity;
 mod upload;
@@ -28,18 +32,20 @@ mod wire;
 pub use access::{Credentials, Purpose};
 
 use crate::base::{Backoff, BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};
+use crate::registry::download::download;
 use crate::registry::{
     Download, ManifestId, OnProgress, Put, Registry, RegistryError, Source, StoredManifest, Uploaded,
 };
 use access::{Access, image};
 use address::Address;
-use failure::{Said, Trouble};
+use blob::Blob;
+use failure::{Said, judged};
 use futures::{StreamExt as _, TryStreamExt as _};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use serde::Deserialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use upload::Upload;
 use url::Url;
@@ -47,7 +53,7 @@ use wire::Wire;
 
 /// Questions about blobs and manifests that are asked at a time.
 const AT_A_TIME: usize = 8;
-/// The longest wait for a manifest.
+/// The longest wait until a manifest is stored.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Bytes that a manifest has at most: what registries take, and ECR among them.
 const MANIFEST_AT_MOST: usize = 4 * 1024 * 1024;
@@ -55,7 +61,6 @@ const MANIFEST_AT_MOST: usize = 4 * 1024 * 1024;
 const DIGEST: &str = "docker-content-digest";
 
 const HEAD_BLOB: &str = "HEAD blobs";
-const GET_BLOB: &str = "GET blobs";
 const GET_MANIFEST: &str = "GET manifests";
 const PUT_MANIFEST: &str = "PUT manifests";
 
@@ -72,6 +77,9 @@ pub struct Settings {
     pub purpose: Purpose,
     /// How often something is tried.
     pub backoff: Backoff,
+    /// How long the registry may say nothing when something is read from it, before it is asked again. That is done a
+    /// few times only.
+    pub patience: Duration,
     /// The client for uploads. It must set no limit on the time until an answer comes, as that includes the time to
     /// send a layer.
     pub http: reqwest::Client,
@@ -83,6 +91,22 @@ pub struct Distribution {
     wire: Arc<Wire>,
     /// A repository that is absent is an error before anything is sent; other registries make it on a push.
     is_ecr: bool,
+    mounts: Arc<Mounts>,
+}
+
+/// Whether ECR gives a repository, the first, blobs of another one. That follows from settings of the account and of the
+/// repositories, so the first blob tells it for all.
+#[derive(Default)]
+struct Mounts {
+    known: Mutex<HashMap<(RepositoryName, RepositoryName), bool>>,
+    /// Held while the first one is asked for.
+    gate: tokio::sync::Mutex<()>,
+}
+
+impl Mounts {
+    fn known(&self) -> MutexGuard<'_, HashMap<(RepositoryName, RepositoryName), bool>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for Distribution {
@@ -100,15 +124,16 @@ impl Distribution {
     /// The registry that the settings describe; nothing is asked of it yet. Without an endpoint it is talked to over
     /// HTTPS, and on loopback over plain HTTP, as Docker does it. Fails if the host is none.
     pub fn new(settings: Settings) -> Result<Self, RegistryError> {
-        let Settings { host, endpoint, credentials, purpose, backoff, http } = settings;
+        let Settings { host, endpoint, credentials, purpose, backoff, patience, http } = settings;
         let address = match &endpoint {
             Some(endpoint) => Address::of_endpoint(endpoint),
             None => Address::of_host(&host).ok_or_else(|| RegistryError::BadHost { host: host.clone() })?,
         };
         let is_ecr = matches!(credentials, Credentials::Ecr(_));
-        let access = Access::new(address.clone(), http.clone(), credentials, purpose);
+        let access = Access::new(address.clone(), http.clone(), credentials, purpose, patience);
         let who = access.who();
-        Ok(Self { wire: Arc::new(Wire { host, address, access, http, backoff, who }), is_ecr })
+        let wire = Arc::new(Wire { host, address, access, http, backoff, patience, who });
+        Ok(Self { wire, is_ecr, mounts: Arc::default() })
     }
 
     /// One manifest, if it is there.
@@ -121,25 +146,25 @@ impl Distribution {
         let place = wire.place(repository);
         let url = wire.address.manifest(repository, &id.to_string());
         let accept = MediaType::MANIFESTS.map(|kind| kind.to_string()).join(", ");
-        let get = |http: &reqwest::Client, url| http.get(url).header(ACCEPT, &accept);
-        let answer = match wire.call(GET_MANIFEST, repository, PATIENCE, &url, get).await? {
-            Ok(answer) => answer,
+        let read = wire.insist(GET_MANIFEST, repository, |grant| {
+            let request = wire.shown(wire.http.get(url.clone()).header(ACCEPT, &accept), &url, &grant);
+            let request = request.timeout(wire.patience);
+            async move {
+                let answer = judged(request.send().await).await?;
+                let headers = answer.headers().clone();
+                Ok((headers, blob::whole(answer, MANIFEST_AT_MOST).await?))
+            }
+        });
+        let (headers, bytes) = match read.await? {
+            Ok((headers, Some(bytes))) => (headers, bytes),
+            Ok((_, None)) => return Err(place.nonsense(GET_MANIFEST, "it is too large for a manifest")),
             Err(said) if said.is_not_found() && !(self.is_ecr && said.code == "NAME_UNKNOWN") => {
                 return Ok(None);
             }
             Err(said) => return Err(missing_or_refused(wire, repository, GET_MANIFEST, said)),
         };
-        let headers = answer.headers().clone();
-        let mut bytes = Vec::new();
-        let mut stream = answer.bytes_stream();
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|error| {
-                place.exhausted(GET_MANIFEST, crate::base::failure::causes(&error.without_url()))
-            })?;
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > MANIFEST_AT_MOST {
-                return Err(place.nonsense(GET_MANIFEST, "it is too large for a manifest"));
-            }
+        if !is_document(&bytes) {
+            return Err(place.nonsense(GET_MANIFEST, "it is no manifest, but something else than JSON"));
         }
         let media_type = media_type(&headers, &bytes);
         let manifest = StoredManifest { bytes, media_type };
@@ -235,6 +260,11 @@ fn media_type(headers: &HeaderMap, bytes: &[u8]) -> MediaType {
     }
 }
 
+/// Whether it is JSON, as all manifests are.
+fn is_document(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
+}
+
 /// The digest in an answer, if there is one.
 fn told_digest(headers: &HeaderMap) -> Option<ManifestDigest> {
     headers.get(DIGEST)?.to_str().ok()?.parse().ok()
@@ -312,24 +342,29 @@ impl Registry for Distribution {
         repository: &RepositoryName,
         digest: &BlobDigest,
     ) -> Result<Download, RegistryError> {
-        let wire = &self.wire;
-        let (image, name) = (image(&wire.address, repository), digest.to_string());
-        let found = wire
-            .insist(GET_BLOB, repository, |grant| {
-                let (image, name) = (image.clone(), name.clone());
-                async move { Ok::<_, Trouble>(grant.client.pull_blob_stream(&image, name.as_str()).await?) }
-            })
-            .await?;
-        let stream = found.map_err(|said| wire.place(repository).refused(GET_BLOB, said))?;
-        let resource = format!("{}/{repository}@{digest}", wire.host);
-        Ok(Box::pin(stream.map_err(move |error| {
-            let why = match error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>()) {
-                // A blob may lie behind an address that is signed, so no address is shown.
-                Some(inner) => crate::base::failure::causes(inner),
-                None => error.to_string(),
-            };
-            RegistryError::Exhausted { operation: GET_BLOB, resource: resource.clone(), why }
-        })))
+        let (wire, repository) = (Arc::clone(&self.wire), repository.clone());
+        download(Blob { wire, repository, digest: *digest }).await
+    }
+
+    async fn mount(
+        &self,
+        repository: &RepositoryName,
+        digest: &BlobDigest,
+        from: &RepositoryName,
+    ) -> Result<bool, RegistryError> {
+        if !self.is_ecr {
+            return blob::mount(&self.wire, repository, digest, from).await;
+        }
+        let pair = (repository.clone(), from.clone());
+        let known = |pair| self.mounts.known().get(pair).copied();
+        let gate = if known(&pair).is_none() { Some(self.mounts.gate.lock().await) } else { None };
+        if known(&pair) == Some(false) {
+            return Ok(false);
+        }
+        let mounted = blob::mount(&self.wire, repository, digest, from).await?;
+        self.mounts.known().entry(pair).or_insert(mounted);
+        drop(gate);
+        Ok(mounted)
     }
 }
 

@@ -12,6 +12,7 @@
 //! (<https://github.com/aws/containers-roadmap/issues/2831>). No byte range is sent along: the registry appends,
 //! and if it and we should not agree on where, the digest tells, and the blob is sent anew.
 
+use super::access::Grant;
 use super::address::{follow, with_digest};
 use super::failure::{Said, Trouble, judged, no_answer};
 use super::wire::Wire;
@@ -162,6 +163,7 @@ impl Upload<'_> {
                 }
                 Err(Trouble::For(error)) => return Err(error),
                 Err(Trouble::Later { why, wait }) => (why, wait, self.held(&state.location).await?),
+                Err(Trouble::Silent { why }) => (why, None, self.held(&state.location).await?),
                 Err(Trouble::Refused(said)) => {
                     let gone = said.is_not_found() || said.status == StatusCode::RANGE_NOT_SATISFIABLE;
                     let large = said.status == StatusCode::PAYLOAD_TOO_LARGE && state.piece.is_none();
@@ -323,23 +325,27 @@ impl Upload<'_> {
         renewed.await.map_err(|trouble| match trouble {
             Trouble::For(error) => error,
             Trouble::Refused(said) => place.refused(PATCH, said),
-            Trouble::Later { why, .. } => place.exhausted(PATCH, why),
+            Trouble::Later { why, .. } | Trouble::Silent { why } => place.exhausted(PATCH, why),
         })
     }
 
-    /// Tells the registry that an upload is of no use any more. It forgets it some day in any case, so this is tried
-    /// once, and what becomes of it does not matter.
     async fn cancel(&self, location: &Url) {
         let Ok(grant) = self.wire.access.grant(self.repository).await else { return };
-        let request = self.wire.http.delete(location.clone()).timeout(Duration::from_secs(5));
-        if let Err(error) = self.wire.shown(request, location, &grant).send().await {
-            tracing::debug!("an upload could not be cancelled: {:?}", no_answer(error));
-        }
+        cancel(self.wire, location, &grant).await;
+    }
+}
+
+/// Tells the registry that an upload is of no use any more. It forgets it some day in any case, so this is tried
+/// once, and what becomes of it does not matter.
+pub(super) async fn cancel(wire: &Wire, location: &Url, grant: &Grant) {
+    let request = wire.http.delete(location.clone()).timeout(Duration::from_secs(5));
+    if let Err(error) = wire.shown(request, location, grant).send().await {
+        tracing::debug!("an upload could not be cancelled: {:?}", no_answer(error));
     }
 }
 
 /// The `Location` of an answer.
-fn location(answer: &Response) -> Option<Url> {
+pub(super) fn location(answer: &Response) -> Option<Url> {
     follow(answer.url(), answer.headers().get(LOCATION)?.to_str().ok()?)
 }
 

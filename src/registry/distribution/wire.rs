@@ -5,6 +5,7 @@ use super::address::Address;
 use super::failure::{Place, Said, Trouble, judged};
 use crate::base::{Backoff, RepositoryName};
 use crate::registry::RegistryError;
+use crate::registry::download::SILENCE;
 use reqwest::header::AUTHORIZATION;
 use reqwest::{RequestBuilder, Response};
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub(super) struct Wire {
     pub(super) access: Access,
     pub(super) http: reqwest::Client,
     pub(super) backoff: Backoff,
+    /// How long the registry may say nothing when something is read.
+    pub(super) patience: Duration,
     pub(super) who: String,
 }
 
@@ -52,9 +55,10 @@ impl Wire {
                 }
                 Err(trouble) => trouble,
             };
-            let (why, wait) = match trouble {
+            let (why, wait, cost) = match trouble {
                 Trouble::For(error) => return Err(error),
-                Trouble::Later { why, wait } => (why, wait),
+                Trouble::Later { why, wait } => (why, wait, 1),
+                Trouble::Silent { why } => (why, None, SILENCE),
                 Trouble::Refused(said) => match shown.filter(|_| !renewed && self.may_renew(&said)) {
                     Some(old) => match self.access.renew(repository, &old).await {
                         Ok(()) => {
@@ -63,13 +67,14 @@ impl Wire {
                         }
                         Err(Trouble::For(error)) => return Err(error),
                         Err(Trouble::Refused(said)) => return Err(place.refused(operation, said)),
-                        Err(Trouble::Later { why, wait }) => (why, wait),
+                        Err(Trouble::Later { why, wait }) => (why, wait, 1),
+                        Err(Trouble::Silent { why }) => (why, None, SILENCE),
                     },
                     None if said.is_about_credentials() => return Err(place.refused(operation, said)),
                     None => return Ok(Err(said)),
                 },
             };
-            failed += 1;
+            failed += cost;
             match self.backoff.delay(failed) {
                 Some(delay) => tokio::time::sleep(delay.max(wait.unwrap_or_default())).await,
                 None => return Err(place.exhausted(operation, why)),

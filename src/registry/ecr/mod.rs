@@ -2,6 +2,7 @@
 //! (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/Welcome.html>).
 
 mod failure;
+mod layer;
 mod part;
 mod repository;
 mod upload;
@@ -11,16 +12,19 @@ pub use repository::NewRepository;
 
 use crate::auth::Session;
 use crate::base::{Backoff, BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};
+use crate::registry::download::download;
 use crate::registry::{
-    Download, ManifestId, OnProgress, Put, Registry, RegistryError, Source, StoredManifest, Uploaded,
+    Distribution, Download, ManifestId, OnProgress, Put, Registry, RegistryError, Source, StoredManifest,
+    Uploaded,
 };
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::put_image::PutImageError;
 use aws_sdk_ecr::types::{Image, ImageFailureCode, ImageIdentifier, LayerAvailability};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use futures::TryStreamExt as _;
+use layer::Layer;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -38,6 +42,8 @@ const DIGESTS_A_CALL: usize = 100;
 const LISTED: i32 = 1000;
 /// Images a call, by the API's model.
 const IMAGES_A_CALL: usize = 100;
+/// How long no byte of a layer may come.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A private ECR registry.
 #[derive(Debug, Clone)]
@@ -50,6 +56,16 @@ pub struct Ecr {
     memory: Arc<Semaphore>,
     /// When the next `PutImage` may go.
     next_put: Arc<Mutex<Option<Instant>>>,
+    patience: Duration,
+    mounts: Option<Arc<Mounts>>,
+}
+
+/// The same registry behind `/v2/`.
+#[derive(Debug)]
+struct Mounts {
+    images: Distribution,
+    /// It was tried, and that way is closed.
+    given_up: AtomicBool,
 }
 
 impl Ecr {
@@ -64,7 +80,22 @@ impl Ecr {
             registry_id: account,
             memory: Arc::new(Semaphore::new(permits)),
             next_put: Arc::default(),
+            patience: PATIENCE,
+            mounts: None,
         }
+    }
+
+    /// Lets blobs be mounted, for which `images` is asked: the same registry behind `/v2/`, and in no hurry to try
+    /// again, as what can't be mounted is uploaded.
+    #[must_use]
+    pub fn mounting_with(self, images: Distribution) -> Self {
+        Self { mounts: Some(Arc::new(Mounts { images, given_up: AtomicBool::new(false) })), ..self }
+    }
+
+    /// Waits no longer than this for bytes of a layer before it asks for the rest of them.
+    #[must_use]
+    pub fn patient_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Speaks to it, for calls that are not about layers and images.
@@ -321,36 +352,30 @@ impl Registry for Ecr {
         repository: &RepositoryName,
         digest: &BlobDigest,
     ) -> Result<Download, RegistryError> {
-        let resource = format!("{}/{repository}@{digest}", self.host);
-        let failed = {
-            let resource = resource.clone();
-            move |error: reqwest::Error| RegistryError::Exhausted {
-                operation: "GetDownloadUrlForLayer",
-                resource: resource.clone(),
-                // The address is signed, so it is not shown.
-                why: error.without_url().to_string(),
-            }
+        download(Layer { ecr: self.clone(), repository: repository.clone(), digest: *digest }).await
+    }
+
+    /// ECR's own API has no such operation: <https://docs.aws.amazon.com/AmazonECR/latest/userguide/blob-mounting.html>
+    /// describes it for `/v2/` alone, for accounts that have switched it on, for repositories of one registry with the
+    /// same encryption, and for blobs that an image uses.
+    async fn mount(
+        &self,
+        repository: &RepositoryName,
+        digest: &BlobDigest,
+        from: &RepositoryName,
+    ) -> Result<bool, RegistryError> {
+        let Some(mounts) = self.mounts.as_ref().filter(|mounts| !mounts.given_up.load(Ordering::Relaxed))
+        else {
+            return Ok(false);
         };
-        for attempt in 1.. {
-            let url = self
-                .client
-                .get_download_url_for_layer()
-                .set_registry_id(self.registry_id.clone())
-                .repository_name(repository.as_str())
-                .layer_digest(digest.to_string())
-                .send()
-                .await
-                .map_err(|error| self.explain("GetDownloadUrlForLayer", repository, &error))?
-                .download_url
-                .unwrap_or_default();
-            // No credentials go along: the address carries its own, and S3 refuses two.
-            let answer = self.http.get(url).send().await.and_then(reqwest::Response::error_for_status);
-            match (answer, self.backoff.delay(attempt)) {
-                (Ok(answer), _) => return Ok(Box::pin(answer.bytes_stream().map_err(failed))),
-                (Err(_), Some(delay)) => tokio::time::sleep(delay).await,
-                (Err(error), None) => return Err(failed(error)),
+        match mounts.images.mount(repository, digest, from).await {
+            Ok(mounted) => Ok(mounted),
+            // A network may let one through to the API alone, and a role may lack the permission for the password.
+            Err(error) => {
+                tracing::debug!("nothing can be mounted: {error}");
+                mounts.given_up.store(true, Ordering::Relaxed);
+                Ok(false)
             }
         }
-        unreachable!("invariant: a back-off ends")
     }
 }

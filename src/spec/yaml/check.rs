@@ -380,11 +380,6 @@ impl<'n> Fields<'n> {
         checker.text(self.get(key)?, &self.place(key))
     }
 
-    /// The value of `key` as `T` reads it, if it is there.
-    pub(super) fn parse<T: FromStr<Err: Display>>(&self, checker: &mut Checker, key: &str) -> Option<T> {
-        checker.parse(self.get(key)?, &self.place(key))
-    }
-
     /// The value of `key`, which must be there.
     pub(super) fn required<T>(
         &self,

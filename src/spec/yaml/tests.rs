@@ -1,5 +1,5 @@
 use super::*;
-use crate::base::{Platform, Reference};
+use crate::base::Platform;
 use proptest::prelude::*;
 
 fn read(text: &str) -> Result<Plan, SpecError> {
@@ -67,7 +67,7 @@ fn the_example_of_the_design() {
         divisible: false,
     };
     let expected = Plan {
-        base: Some("public.ecr.aws/docker/library/node:22-slim".parse::<Reference>().unwrap()),
+        base: Some("public.ecr.aws/docker/library/node:22-slim".into()),
         platforms: ["linux/amd64", "linux/arm64"].map(|text| text.parse::<Platform>().unwrap()).into(),
         layers: vec![dependencies, app],
         config: ImageSettings {

@@ -62,6 +62,7 @@ fn file(values: &Values, gathered: &mut Gathered) {
 fn annotations(values: &Values, gathered: &mut Gathered) {
     const LEVELS: [&str; 4] = ["manifest", "index", "manifest-descriptor", "index-descriptor"];
     let Some(text) = values.get("annotations") else { return };
+    let several = values.get("platforms").is_some_and(|text| text.trim().contains([',', '\n']));
     for item in gathered.items("annotations", text, Split::Lines) {
         let levels = item.split_once(':').filter(|(levels, _)| {
             levels.split(',').all(|level| LEVELS.contains(&level.split('[').next().unwrap_or_default()))
@@ -69,10 +70,12 @@ fn annotations(values: &Values, gathered: &mut Gathered) {
         match levels {
             None => gathered.option("annotation", &item),
             Some((levels, pair))
-                if levels.split(',').any(|level| level.split('[').next() == Some("manifest")) =>
+                if !several && levels.split(',').any(|level| level.split('[').next() == Some("manifest")) =>
             {
                 gathered.option("annotation", pair);
             }
+            // Whether there is an index follows from the platforms, which are checked by the build.
+            Some(_) if several => gathered.option("annotation", &item),
             Some((levels, _)) => {
                 let why = format!(
                     "has annotations for `{levels}`, and an image for one platform has only a manifest"
@@ -112,8 +115,7 @@ fn to_registry(fields: &[(&str, &str)], gathered: &mut Gathered) -> bool {
             _ => gathered.problem(
                 "outputs",
                 format!("has `{key}=`, which this version of consign does not know for a registry"),
-                "name, push, compression and compression-level are known; with several platforms, push each under \
-                 a tag of its own",
+                "name, push, compression and compression-level are known",
             ),
         }
     }

@@ -70,14 +70,36 @@ pub const INPUTS: &[Input] = &[
     input(Build, "context", Special, "Directory to build from (default: the workspace)"),
     input(Build, "file", Special, "A consign.yaml (default: consign.yaml in the context, if there is one)"),
     input(Own, "config", Special, "The same as `file`"),
-    input(Own, "base", Value("base"), "Image to build on; `scratch` is none"),
+    input(
+        Own,
+        "base",
+        Value("base"),
+        "Image to build on, named as in a Dockerfile, or oci-layout://PATH; `scratch` is none",
+    ),
+    input(
+        Own,
+        "registry-mirrors",
+        List("registry-mirror", Split::Commas),
+        "Where images of a registry are looked for first: HOST=PREFIX",
+    ),
+    input(
+        Own,
+        "registry-timeout",
+        Value("registry-timeout"),
+        "Seconds that a registry may say nothing before it is asked again",
+    ),
     input(
         Own,
         "dest",
         Value("dest"),
         "Where the directory goes in the image, without a consign.yaml (default: /app)",
     ),
-    input(Build, "platforms", List("platform", Split::Commas), "Platform of the image: OS/ARCH"),
+    input(
+        Build,
+        "platforms",
+        List("platform", Split::Commas),
+        "Platform of the image: OS/ARCH; several make an index of images",
+    ),
     input(
         Own,
         "entrypoint",
@@ -97,7 +119,12 @@ pub const INPUTS: &[Input] = &[
     input(Own, "volumes", List("volume", Split::Lines), "Mount points, one a line"),
     input(Own, "stop-signal", Value("stop-signal"), "Signal that asks the container to stop"),
     input(Build, "labels", List("label", Split::Lines), "Labels: KEY=VALUE, one a line"),
-    input(Build, "annotations", Special, "Annotations of the manifest: [manifest:]KEY=VALUE, one a line"),
+    input(
+        Build,
+        "annotations",
+        Special,
+        "Annotations: [manifest:|index:|manifest[PLATFORM]:]KEY=VALUE, one a line",
+    ),
     input(Own, "chown", Value("chown"), "Numeric owner of the files, UID[:GID], without a consign.yaml"),
     input(
         Own,
