@@ -164,7 +164,7 @@ class Case:
 
 SOURCES = ["a.txt", "b.txt", "run.sh", "suid", "dir", "dir/", "dir/.", "dir/sub", "dir/sub/", "dir/one.txt", "closed",
            "sticky", "empty", "links/rel", "links/dir", "links", "hard", "hard/a", "*.txt", "dir/*", "d*", "**/*.md",
-           "dir/*/*.txt", "?.txt", "./dir", "dir/./sub", "owned", "special", "*.nothing", "dir/../a.txt",
+           "dir/*/*.txt", "?.txt", "./dir", "dir/./sub", "owned", "special", "*.nothing",
            "archives/files.tar.gz", "archives/over.tar", "node_modules", "*", "dir/sub/deep/four.md"]
 TARGETS = ["/", ".", "./", "/x", "/x/", "/x/y", "/x/y/", "y", "y/", "/opt", "/opt/there", "/opt/there/", "/opt/link",
            "/opt/link/", "/opt/link/z", "/opt/there/file", "/opt/file-link", "/opt/absolute/q", "/opt/becomes-file",
@@ -366,7 +366,9 @@ def control(ask, work):
 
 def refusal(case, run, normal, update):
     """What is wrong with how consign refuses a case."""
+    # What is read before the error, with sizes and digests, is of no interest.
     said = normal(run.stderr)
+    said = said[max(said.find("error:"), 0):]
     beside = case.path.with_suffix(".stderr")
     if update:
         beside.write_text(said)
