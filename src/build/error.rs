@@ -3,6 +3,7 @@
 use crate::base::{Failure, Kind};
 use crate::spec::ignore::PatternError;
 use crate::tree::FileError;
+use crate::tree::filesystem::LinkLoop;
 use crate::tree::read::ReadError;
 use std::io;
 use std::path::PathBuf;
@@ -60,6 +61,14 @@ pub enum BuildError {
         field: &'static str,
         /// Which pattern, and why.
         source: PatternError,
+    },
+    /// A destination can't be found in the image that is built on.
+    #[error("the files of `{image}`: {source}")]
+    Links {
+        /// As the user wrote it.
+        image: String,
+        /// Which path, and why.
+        source: LinkLoop,
     },
     /// The `consign.yaml` lies outside of the context, so all its paths would leave it.
     #[error("`{}` lies outside of the context `{}`, and its paths are relative to it", file.display(), context.display())]

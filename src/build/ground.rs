@@ -44,7 +44,9 @@ pub enum GroundError {
         digest: BlobDigest,
     },
     /// A layer is not the one of which the config speaks.
-    #[error("the layer {digest} of `{image}` holds the tar {found}, and the config of the image says {expected}")]
+    #[error(
+        "the layer {digest} of `{image}` holds the tar {found}, and the config of the image says {expected}"
+    )]
     Other {
         /// The image, as the user named it.
         image: String,
@@ -199,15 +201,27 @@ impl ImageFiles {
         {
             return Ok(Arc::clone(known));
         }
-        let what = format!("reading the layer {} of {} ({})", digest.short(), image(), human::size(descriptor.size));
+        let what =
+            format!("reading the layer {} of {} ({})", digest.short(), image(), human::size(descriptor.size));
         self.reporter.event(Event::Started { what });
         let failed = |source| GroundError::Layer { image: image(), digest, source };
         let blob = layer.image.blobs.open(&digest).map_err(|error| failed(plain(error)))?;
         let blob = blob.ok_or_else(|| GroundError::Missing { image: image(), digest })?;
-        let how = ReadLayer { keep: &|path, _| keep(path), layer: digest, whiteouts: true, digests: self.digests, folder: self.folder.as_deref() };
+        let how = ReadLayer {
+            keep: &|path, _| keep(path),
+            layer: digest,
+            whiteouts: true,
+            digests: self.digests,
+            folder: self.folder.as_deref(),
+        };
         let (files, diff_id) = read(Verified::new(blob, descriptor), &how).map_err(failed)?;
         if diff_id != layer.facts.diff_id {
-            return Err(GroundError::Other { image: image(), digest, expected: layer.facts.diff_id, found: diff_id });
+            return Err(GroundError::Other {
+                image: image(),
+                digest,
+                expected: layer.facts.diff_id,
+                found: diff_id,
+            });
         }
         let files = Arc::new(files);
         lock(&self.known).insert(digest, Arc::clone(&files));

@@ -112,9 +112,23 @@ impl From<LayoutError> for Arc<dyn Failure> {
     }
 }
 
+/// The image on disk that `name` means: a layout or an archive at that path, or `oci-layout://PATH[:TAG][@DIGEST]`; none
+/// if it is neither.
+pub fn on_disk(name: &str) -> Result<Option<Opened>, Arc<dyn Failure>> {
+    Ok(match name.strip_prefix(LAYOUT) {
+        Some(place) => Some(open_layout(place)?),
+        None if Path::new(name).exists() => Some(open_parts(name, None, None)?),
+        None => None,
+    })
+}
+
 /// The image at `PATH[:TAG][@DIGEST]`.
 fn open_layout(place: &str) -> Result<Opened, LayoutError> {
     let (path, tag, pinned) = parts(place);
+    open_parts(path, tag, pinned)
+}
+
+fn open_parts(path: &str, tag: Option<Tag>, pinned: Option<ManifestDigest>) -> Result<Opened, LayoutError> {
     let layout = Layout::open(Path::new(path))?;
     let root = match (pinned, tag) {
         // It need not be listed: any manifest among the blobs can be named.

@@ -3,6 +3,7 @@
 
 pub mod base;
 pub mod cache;
+pub mod compare;
 pub mod config;
 pub mod dockerfile;
 pub mod error;
@@ -10,6 +11,7 @@ mod given;
 pub mod ground;
 pub mod images;
 pub mod output;
+mod place;
 pub mod recipe;
 pub mod recipes;
 pub mod resolve;
@@ -19,7 +21,7 @@ pub use cache::LayerCache;
 pub use error::BuildError;
 pub use given::GivenSource;
 pub use ground::ImageFiles;
-pub use images::{Open, OpenImages};
+pub use images::{Open, OpenImages, on_disk};
 pub use output::Output;
 pub use recipe::{LayerFacts, Recipe, RecipeLayer, TreeSource};
 pub use recipes::{Documents, LayerKind, LayerOf, Recipes};
@@ -29,8 +31,8 @@ use crate::base::{Event, Failure, Platform, Reporter};
 use crate::image::{History, ImageConfig};
 use crate::layer::{Encoding, Workers, split};
 use crate::spec::{LayerPlan, Patterns, Plan};
-use crate::tree::Tree;
 use crate::tree::read::{ReadRequest, read};
+use crate::tree::{Fingerprint, Tree};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,13 +79,22 @@ pub fn prepare(
             .collect::<Result<_, _>>()?,
     };
     let files = read_files(plan, settings, reporter).map_err(|error| Arc::new(error) as Arc<dyn Failure>)?;
-    let recipes = platforms.iter().zip(&bases);
-    Ok(recipes.map(|(platform, base)| files.recipe(plan, platform, base.as_ref())).collect())
+    let of_images = ImageFiles::new(Arc::clone(reporter));
+    let recipes = platforms.iter().zip(&bases).map(|(platform, base)| {
+        let layers = match base {
+            Some(base) => files.onto(base, settings, &of_images)?,
+            None => files.layers.clone(),
+        };
+        Ok(files.recipe(plan, platform, base.as_ref(), layers))
+    });
+    recipes.collect()
 }
 
 /// What was read of the context, which is the same for all platforms.
 struct Files {
     layers: Vec<RecipeLayer>,
+    /// Where each of them goes, absolute.
+    destinations: Vec<String>,
     history: Vec<History>,
     created: Option<String>,
     encoding: Encoding,
@@ -92,14 +103,43 @@ struct Files {
 }
 
 impl Files {
+    /// The layers as they lie on `base`, whose files are read only if one of them goes to where it may have links.
+    fn onto(
+        &self,
+        base: &Arc<BaseImage>,
+        settings: &BuildSettings,
+        images: &ImageFiles,
+    ) -> Result<Vec<RecipeLayer>, Arc<dyn Failure>> {
+        let mut layers = self.layers.clone();
+        if !layers.iter().any(|layer| place::is_usual(&layer.tree)) {
+            return Ok(layers);
+        }
+        let files = images.files(base, &|_| false).map_err(|error| Arc::new(error) as Arc<dyn Failure>)?;
+        for (layer, to) in layers.iter_mut().zip(&self.destinations) {
+            let placed = place::onto(&layer.tree, to, &files, settings.epoch);
+            let tree = placed.map_err(|source| {
+                Arc::new(BuildError::Links { image: base.name.clone(), source }) as Arc<dyn Failure>
+            })?;
+            layer.files = fingerprint(&tree, &self.cache, settings);
+            layer.tree = Arc::new(tree);
+        }
+        Ok(layers)
+    }
+
     /// The recipe for `platform`, on `base`.
-    fn recipe(&self, plan: &Plan, platform: &Platform, base: Option<&Arc<BaseImage>>) -> Recipe {
+    fn recipe(
+        &self,
+        plan: &Plan,
+        platform: &Platform,
+        base: Option<&Arc<BaseImage>>,
+        layers: Vec<RecipeLayer>,
+    ) -> Recipe {
         let under = base.map(|base| base.config.value().clone());
         let config = config::on_base(under, platform);
         let settled = config::with_settings(config.config.unwrap_or_default(), &plan.config);
         Recipe {
             base: base.into_iter().flat_map(BaseImage::layers).collect(),
-            layers: self.layers.clone(),
+            layers,
             config: ImageConfig {
                 created: self.created.clone(),
                 config: Some(settled),
@@ -129,6 +169,7 @@ fn read_files(
     let prefix = prefix(settings)?;
     let created = config::created(settings.epoch);
     let mut layers = Vec::with_capacity(plan.layers.len());
+    let mut destinations = Vec::with_capacity(plan.layers.len());
     let mut history = Vec::with_capacity(plan.layers.len());
     for layer in &plan.layers {
         let patterns = |field, patterns: &[String]| {
@@ -161,19 +202,22 @@ fn read_files(
             layers.push(RecipeLayer {
                 name,
                 reason,
-                files: cache
-                    .is_kept()
-                    .then(|| tree.fingerprint())
-                    .filter(|files| files.is_settled(settings.now)),
+                files: fingerprint(&tree, &cache, settings),
                 tree: Arc::new(tree),
             });
+            destinations.push(layer.to.clone());
         }
     }
     let entries = layers.iter().map(|layer| layer.tree.len() as u64).sum();
     let bytes = layers.iter().map(|layer| layer.tree.content_size()).sum();
     reporter.event(Event::ContextRead { entries, bytes });
     let (encoding, workers, cache) = (settings.encoding, Arc::new(workers), Arc::new(cache));
-    Ok(Files { layers, history, created, encoding, workers, cache })
+    Ok(Files { layers, destinations, history, created, encoding, workers, cache })
+}
+
+/// What stands for the files of `tree`, if that is kept and they are not too young to tell them from later ones.
+fn fingerprint(tree: &Tree, cache: &LayerCache, settings: &BuildSettings) -> Option<Fingerprint> {
+    cache.is_kept().then(|| tree.fingerprint()).filter(|files| files.is_settled(settings.now))
 }
 
 /// The layers that one of the plan's becomes: name, reason and content of each.

@@ -90,6 +90,8 @@ pub(super) enum Command {
     /// Recompute every digest and size of an image
     #[command(after_help = VALIDATE_EXAMPLES)]
     Validate(Existing),
+    /// Tell what is not the same in two images
+    Diff(super::diff::Diff),
     /// Tell whether a push would work, and what is missing, before anything is built
     Doctor(super::doctor::Doctor),
     /// Print the IAM documents that a push needs

@@ -178,15 +178,19 @@ impl Bases {
         let repository = &place.at.repository;
         let registry = self.registry(&place.at, place.door).await?;
         match registry.manifest(repository, id).await {
-            Ok(Some(manifest)) => return Ok(Some((registry, manifest))),
-            Ok(None) => return Ok(None),
-            // One that a pull-through cache has not made yet: it does on a pull.
-            Err(RegistryError::RepositoryNotFound { .. }) if self.uses_api(&registry) => {}
-            Err(error) if place.instead.is_some() && is_absence(&error) => return Ok(None),
-            Err(error) => return Err(error.into()),
+            Ok(manifest) => Ok(manifest.map(|manifest| (registry, manifest))),
+            Err(error @ RegistryError::RepositoryNotFound { .. }) if self.uses_api(&registry) => {
+                // One that a pull-through cache has not made yet: it does on a pull. Whatever else comes of that, the
+                // repository is not there.
+                let v2 = self.registry(&place.at, Door::V2).await?;
+                match v2.manifest(repository, id).await {
+                    Ok(manifest) => Ok(manifest.map(|manifest| (v2, manifest))),
+                    Err(_) => Err(error.into()),
+                }
+            }
+            Err(error) if place.instead.is_some() && is_absence(&error) => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        let v2 = self.registry(&place.at, Door::V2).await?;
-        Ok(v2.manifest(repository, id).await?.map(|manifest| (v2, manifest)))
     }
 
     fn uses_api(&self, registry: &AnyRegistry) -> bool {

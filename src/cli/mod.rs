@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod copy;
 mod credential_helper;
+mod diff;
 mod doctor;
 mod emulator;
 mod error;
@@ -163,6 +164,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Index(args) => index::run(args, context).await,
             Command::Inspect(args) => image::inspect(args, context).await,
             Command::Validate(args) => image::validate(args, context).await,
+            Command::Diff(args) => Box::pin(diff::run(args, context)).await,
             Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
             Command::Iam(args) => iam::run(args, context),
             Command::Login(args) => Box::pin(login::login(args, context)).await,

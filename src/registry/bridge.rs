@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 /// Chunks that may wait for the thread.
 const WAITING: usize = 2;
 
-/// What `work` gives; none if the program ends before.
-pub(super) fn wait<T: Send + 'static>(
+/// What `work` gives, for a thread that may block; none if the program ends before.
+pub fn wait<T: Send + 'static>(
     runtime: &Handle,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {

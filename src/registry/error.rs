@@ -1,6 +1,7 @@
 //! What a registry, or the way to it, can refuse.
 
 use crate::auth::AuthError;
+use crate::base::docker_name::DOCKER_HUB;
 use crate::base::{Failure, Kind, ManifestDigest, RepositoryName, Tag};
 use crate::image::NoPlatform;
 use std::sync::Arc;
@@ -188,6 +189,14 @@ impl Failure for RegistryError {
             }
             Self::Denied { .. } => {
                 "the registry does not take these credentials: check the role, the region and the clock".into()
+            }
+            Self::NotLoggedIn { host, who, repository, .. }
+                if host == DOCKER_HUB && who.starts_with("anonymous") =>
+            {
+                format!(
+                    "check the name: Docker Hub says the same of a repository that is not there, and names without a \
+                     host are looked for on it; if `{repository}` is a private one, log in with `docker login`"
+                )
             }
             Self::NotLoggedIn { host, who, .. } if who.starts_with("anonymous") => format!(
                 "log in first: `docker login {host}` or `podman login {host}` write the credentials to where consign \

@@ -22,6 +22,7 @@ pub mod source;
 mod web;
 
 pub use any::{AnyRegistry, Ensured};
+pub use bridge::wait;
 pub use bundle::{Bundle, Member};
 pub use distribution::Distribution;
 pub use error::RegistryError;
@@ -30,8 +31,8 @@ pub use read::{RemoteSource, fetch, fetch_document};
 pub use remote::RemoteBlobs;
 pub use save::save;
 pub use share::share;
-pub use web::{Web, WebError};
 pub use source::{Cancelled, Made, Memory, Sink, Source, SourceError};
+pub use web::{Web, WebError};
 
 use crate::base::{BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};
 use std::collections::HashSet;

@@ -229,6 +229,52 @@ fn its_config_is_inherited_and_its_history_kept() {
     assert_eq!(digest(&t.consign(BUILD).succeeds()), image);
 }
 
+/// `PATH UID` of each entry of the topmost layer of the layout `out`.
+fn topmost(t: &Context) -> Vec<String> {
+    let json: Value =
+        serde_json::from_str(&t.consign(["inspect", "out", "--format=json"]).succeeds()).unwrap();
+    let layer = json["manifest"]["layers"].as_array().unwrap().last().unwrap();
+    let digest = layer["digest"].as_str().unwrap().trim_start_matches("sha256:");
+    let blob = fs_err::File::open(t.path("out/blobs/sha256").join(digest)).unwrap();
+    let mut tar = tar::Archive::new(flate2::read::MultiGzDecoder::new(blob));
+    let entries = tar.entries().unwrap().map(|entry| {
+        let entry = entry.unwrap();
+        format!("{} {}", entry.path().unwrap().display(), entry.header().uid().unwrap())
+    });
+    entries.collect()
+}
+
+#[test]
+fn a_destination_is_where_it_leads_in_the_base() {
+    let t = Context::with_ecr(&[]);
+    let layout = Layout::new(&t.path("base"));
+    let layers: [&[(&str, &str)]; 1] =
+        [&[("usr/", ""), ("usr/lib/", ""), ("lib", "-> usr/lib"), ("lib/x", "y")]];
+    let image = layout.image("linux/amd64", Style::Gzip, &layers, &json!({}));
+    layout.finish(&image);
+    t.app();
+    let build = |to| {
+        let from = ["build", "app", "--base=oci-layout://base", "--platform=linux/amd64", "--dest", to];
+        t.consign(from.iter().chain(&["-o", "type=oci,dest=out"])).output()
+    };
+    let ended = build("/lib/app");
+    assert_eq!(ended.code, Some(0), "{ended}");
+    assert!(ended.stderr.contains("reading the layer "), "{ended}");
+    let expected = [
+        "usr/ 7",
+        "usr/lib/ 7",
+        "usr/lib/app/ 0",
+        "usr/lib/app/lib/ 0",
+        "usr/lib/app/lib/util.js 0",
+        "usr/lib/app/server.js 0",
+    ];
+    assert_eq!(topmost(&t), expected);
+    // Elsewhere the base is not read.
+    let ended = build("/app");
+    assert!(!ended.stderr.contains("reading the layer "), "{ended}");
+    assert_eq!(topmost(&t)[0], "app/ 0");
+}
+
 #[test]
 fn every_kind_of_layer_stays_as_it_is() {
     for style in [Style::Gzip, Style::Zstd, Style::Plain, Style::Docker] {

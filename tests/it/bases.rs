@@ -66,11 +66,25 @@ pub(crate) fn descriptor(bytes: &[u8], media_type: &str) -> Value {
     json!({ "mediaType": media_type, "digest": BlobDigest::of(bytes).to_string(), "size": bytes.len() })
 }
 
-/// A tar with these files.
+/// A tar with these files; `-> TARGET` is a link, and a path with a `/` at its end a directory of user 7.
 pub(crate) fn tar(files: &[(&str, &str)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (path, content) in files {
         let mut header = tar::Header::new_gnu();
+        if let Some(target) = content.strip_prefix("-> ") {
+            header.set_entry_type(tar::EntryType::Symlink);
+            header.set_size(0);
+            tar.append_link(&mut header, path, target).unwrap();
+            continue;
+        }
+        if path.ends_with('/') {
+            header.set_entry_type(tar::EntryType::Directory);
+            header.set_mode(0o755);
+            header.set_uid(7);
+            header.set_size(0);
+            tar.append_data(&mut header, path, std::io::empty()).unwrap();
+            continue;
+        }
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
         tar.append_data(&mut header, path, content.as_bytes()).unwrap();
@@ -105,10 +119,15 @@ impl Layout {
         config: &Value,
     ) -> Value {
         let tars: Vec<_> = layers.iter().map(|files| tar(files)).collect();
+        self.image_of(platform, style, &tars, config)
+    }
+
+    /// An image with these tars as its layers.
+    pub(crate) fn image_of(&self, platform: &str, style: Style, tars: &[Vec<u8>], config: &Value) -> Value {
         let diff_ids: Vec<_> = tars.iter().map(|tar| DiffId::of(tar).to_string()).collect();
         let blobs: Vec<_> = tars.iter().map(|tar| self.put(&style.compress(tar), style.layer())).collect();
         let words: Vec<_> = platform.split('/').collect();
-        let history: Vec<_> = layers
+        let history: Vec<_> = tars
             .iter()
             .map(|_| json!({ "created_by": "base", "created": "2020-01-02T03:04:05Z" }))
             .collect();

@@ -344,6 +344,48 @@ fn a_mount_shows_a_token_for_both_repositories() {
     ");
 }
 
+/// Whatever goes wrong once, and however ECR answers where nobody knows it: the copy is whole, and is mounted.
+#[test]
+fn a_copy_gets_through() {
+    use consign::emulator::Quirks;
+    let faults = |faults: &[&str]| Settings {
+        faults: faults.iter().map(|fault| fault.parse().unwrap()).collect(),
+        ..Settings::default()
+    };
+    let quirks = |quirks: &[&str]| Settings {
+        quirks: quirks.iter().map(|quirk| quirk.parse().unwrap()).collect::<Quirks>(),
+        ..Settings::default()
+    };
+    let mounting = [
+        faults(&["lose-answer:POST /v2/*", "throttle:POST /v2/*,nth=3"]),
+        faults(&["expire:POST /v2/*,nth=2", "error:POST /v2/*,status=503,nth=4"]),
+        quirks(&["expired-token=401", "unreferenced-blob=404", "absent-layer=failure"]),
+    ];
+    let moving = [
+        faults(&[
+            "reset:GET /layer/*",
+            "lose-answer:GET /layer/*,nth=3",
+            "error:GET /layer/*,status=503,nth=5",
+        ]),
+        faults(&["throttle:GetDownloadUrlForLayer,times=2", "expire:GetDownloadUrlForLayer,nth=4"]),
+        quirks(&["upload-delete=405", "unreferenced-blob=404"]),
+    ];
+    let all = mounting.map(|settings| Settings { blob_mounting: true, ..settings }).into_iter().chain(moving);
+    for settings in all {
+        for transport in ["ecr", "oci"] {
+            let (is_mounted, told) = (settings.blob_mounting, format!("{transport} {:?}", settings.faults));
+            let t = Context::with_settings(settings.clone());
+            t.app();
+            let tested = push(&t, "staging/api:1", "linux/amd64");
+            let copy = ["copy", "staging/api:1", "prod/api", "--create-repository", "--format", "json"];
+            let json = t.consign(copy.iter().chain(&["--transport", transport])).succeeds();
+            let [moved, mounted, present] = sums(&json);
+            assert!((moved == 0, mounted == 0, present) == (is_mounted, !is_mounted, 0), "{told}: {json}");
+            assert_eq!(t.ecr().registry()["prod/api"].images[0].digest.to_string(), tested, "{told}");
+        }
+    }
+}
+
 /// What an index lists beside its images goes along.
 #[test]
 fn attestations_go_along() {

@@ -112,7 +112,7 @@ fn the_version_to_install_is_this_one() {
 
 /// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
 /// The commands of the reference, in its order.
-pub(crate) const COMMANDS: [&str; 19] = [
+pub(crate) const COMMANDS: [&str; 20] = [
     "",
     "build",
     "push",
@@ -122,6 +122,7 @@ pub(crate) const COMMANDS: [&str; 19] = [
     "index create",
     "inspect",
     "validate",
+    "diff",
     "login",
     "logout",
     "credential-helper",

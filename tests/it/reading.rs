@@ -469,3 +469,47 @@ fn a_registry_that_counts_what_is_asked_of_it() {
     hint: the registry counts what is asked of it: log in with `docker login`, or let a cache ask, with `--registry-mirror`
     ");
 }
+
+/// Ctrl-C while a registry says nothing: at the manifest, and in the middle of a blob.
+#[test]
+fn whoever_waits_for_a_registry_can_be_interrupted() {
+    let image = TestImage::new("amd64", 100_000);
+    let config = consign::base::BlobDigest::of(&image.config).to_string();
+    let silent = HostileRegistry::start(|_| Reply::Silence);
+    let stalled =
+        HostileRegistry::start(
+            move |asked| {
+                if asked.is_for(&config) { Reply::Silence } else { image.answer(asked) }
+            },
+        );
+    for registry in [silent, stalled] {
+        let t = Context::new();
+        t.app();
+        let base = format!("{}/shop/base:1", registry.host);
+        let open = PlainRegistry::start(Mood::Good, None);
+        let destination = format!("{}/shop/copy", open.host);
+        for (name, arguments) in [
+            ("build", vec!["build", "app", "--base", &base, "--platform", "linux/amd64"]),
+            ("pull", vec!["pull", &base, "layout"]),
+            ("copy", vec!["copy", &base, &destination]),
+        ] {
+            // The last request is one that is never answered.
+            let before = registry.asked().len();
+            let mut run = t.consign(arguments);
+            let command =
+                run.command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+            let child = command.spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(1500));
+            assert!(registry.asked().len() > before, "{name}: {}", registry.lines());
+            let began = Instant::now();
+            let process = rustix::process::Pid::from_child(&child);
+            rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+            let ended = child.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+            assert_eq!(ended.status.code(), Some(130), "{name}: {said}");
+            assert!(!said.contains("panicked"), "{name}: {said}");
+            assert!(began.elapsed() < Duration::from_secs(8), "{name}: {:?}", began.elapsed());
+            assert_eq!(left(&t), ["app"], "{name}");
+        }
+    }
+}
