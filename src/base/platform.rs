@@ -54,7 +54,9 @@ fn is_word(part: &str) -> bool {
 fn normal<'t>(architecture: &'t str, variant: Option<&'t str>) -> (&'t str, Option<&'t str>) {
     match (architecture, variant) {
         ("x86_64" | "x86-64" | "amd64", variant) => ("amd64", variant.filter(|variant| *variant != "v1")),
-        ("aarch64" | "arm64", variant) => ("arm64", variant.filter(|variant| !matches!(*variant, "v8" | "8"))),
+        ("aarch64" | "arm64", variant) => {
+            ("arm64", variant.filter(|variant| !matches!(*variant, "v8" | "8")))
+        }
         ("i386", _) => ("386", None),
         ("armhf", _) | ("arm", None | Some("7")) => ("arm", Some("v7")),
         ("armel", _) | ("arm", Some("6")) => ("arm", Some("v6")),
