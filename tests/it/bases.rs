@@ -76,9 +76,12 @@ pub(crate) fn tar(files: &[(&str, &str)]) -> Vec<u8> {
         if has_directories {
             header.set_uid(0);
             header.set_gid(0);
+            header.set_mtime(0);
         }
         if let Some(target) = content.strip_prefix("-> ") {
             header.set_entry_type(tar::EntryType::Symlink);
+            header.set_mode(0o777);
+            header.set_mtime(0);
             header.set_size(0);
             tar.append_link(&mut header, path, target).unwrap();
             continue;
