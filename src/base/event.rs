@@ -2,7 +2,9 @@
 
 use super::digest::{BlobDigest, ManifestDigest};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::fmt::Debug;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// One thing that happened. Sizes are bytes. Serialised, each has a `reason` that names it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -114,6 +116,35 @@ pub trait Reporter: Send + Sync + Debug {
     /// Shorthand for a warning.
     fn warn(&self, message: String) {
         self.event(Event::Warning { message });
+    }
+}
+
+/// Tells each warning once, however often the same is done.
+#[derive(Debug)]
+pub struct Once {
+    reporter: Arc<dyn Reporter>,
+    told: Mutex<HashSet<String>>,
+}
+
+impl Once {
+    /// Everything goes on to `reporter`.
+    pub fn new(reporter: Arc<dyn Reporter>) -> Self {
+        Self { reporter, told: Mutex::default() }
+    }
+}
+
+impl Reporter for Once {
+    fn event(&self, event: Event) {
+        if let Event::Warning { message } = &event
+            && !self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(message.clone())
+        {
+            return;
+        }
+        self.reporter.event(event);
+    }
+
+    fn finish(&self) {
+        self.reporter.finish();
     }
 }
 

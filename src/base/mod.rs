@@ -24,7 +24,7 @@ pub use clock::{Clock, Timestamp};
 pub use digest::{BlobDigest, DiffId, Hasher, ManifestDigest, ParseDigestError};
 pub use docker_name::{Mirror, docker_name};
 pub use env::Env;
-pub use event::{Event, Reporter};
+pub use event::{Event, Once, Reporter};
 pub use failure::{Failure, Kind};
 pub use media_type::MediaType;
 pub use platform::Platform;

@@ -14,7 +14,7 @@ use super::tags::Derived;
 use super::targets::{Registries, ensure_repository, manifest_id, references};
 use crate::auth::Session;
 use crate::base::clock::{Clock as _, SystemClock};
-use crate::base::{Event, Platform, Reference, Reporter, Secret};
+use crate::base::{Event, Once, Platform, Reference, Reporter, Secret};
 use crate::build::dockerfile::{self, NamedContext, Request};
 use crate::build::{BuildSettings, ImageFiles, Images, OpenImages, Output, Recipe, Recipes, output, prepare};
 use crate::image::choose::serves;
@@ -171,6 +171,8 @@ impl Steps {
         images: &dyn Images,
         reporter: &Arc<dyn Reporter>,
     ) -> Result<Vec<Recipe>, Fail> {
+        // What is said of the file is true for every platform.
+        let reporter: &Arc<dyn Reporter> = &(Arc::new(Once::new(Arc::clone(reporter))) as Arc<dyn Reporter>);
         let files = ImageFiles::new(Arc::clone(reporter));
         let recipe = |platform: &Platform| {
             let options = Options { platform: platform.clone(), ..self.options.clone() };

@@ -84,8 +84,14 @@ pub(super) fn contexts(args: &Build) -> Result<BTreeMap<String, NamedContext>, F
                 return Err(CliError::input(format!("{OPTION}: `{value}` is fetched by nobody here"))
                     .hinted("get it in a step of the job before, and name the directory")
                     .into());
-            } else {
+            } else if Path::new(value).is_dir() {
                 NamedContext::Directory(PathBuf::from(value))
+            } else {
+                return Err(CliError::input(format!("{OPTION}: `{value}` is not a directory"))
+                    .hinted(
+                        "an image is named with `docker-image://` in front, a layout with `oci-layout://`",
+                    )
+                    .into());
             };
             Ok((name.to_owned(), context))
         }

@@ -357,10 +357,15 @@ impl Raw<'_> {
             })
         };
         let own_time = || i64::try_from(header.mtime().unwrap_or_default()).unwrap_or_default();
+        let fields = header.as_old();
+        // A number that nobody wrote is 0, as everybody reads it.
+        let blank = |field: &[u8]| field.iter().all(|byte| matches!(byte, 0 | b' '));
+        let own_uid = || if blank(&fields.uid) { Ok(0) } else { header.uid() };
+        let own_gid = || if blank(&fields.gid) { Ok(0) } else { header.gid() };
         Ok(Metadata {
-            mode: header.mode()? & 0o7777,
-            uid: small(uid.map_or_else(|| header.uid(), Ok)?)?,
-            gid: small(gid.map_or_else(|| header.gid(), Ok)?)?,
+            mode: if blank(&fields.mode) { 0 } else { header.mode()? & 0o7777 },
+            uid: small(uid.map_or_else(own_uid, Ok)?)?,
+            gid: small(gid.map_or_else(own_gid, Ok)?)?,
             mtime: mtime.unwrap_or_else(own_time),
             xattrs: (!xattrs.is_empty()).then(|| Box::new(xattrs)),
         })

@@ -67,6 +67,7 @@ pub enum WebError {
 impl Failure for WebError {
     fn kind(&self) -> Kind {
         match self {
+            Self::Refused { status, .. } if passes(*status) => Kind::Exhausted,
             Self::Refused { .. } | Self::Other { .. } => Kind::Input,
             Self::Unreachable { .. } => Kind::Exhausted,
             Self::Kept { .. } | Self::Ending => Kind::Internal,
@@ -133,8 +134,7 @@ impl Web {
         let status = answer.status();
         if !status.is_success() {
             let error = WebError::Refused { url: shown(), status };
-            let passes = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
-            return Err(if passes { Trouble::Again(error) } else { Trouble::ForGood(error) });
+            return Err(if passes(status) { Trouble::Again(error) } else { Trouble::ForGood(error) });
         }
         let file = tempfile::tempfile().map_err(kept)?;
         let mut writer = BufWriter::new(&file);
@@ -158,6 +158,11 @@ impl Web {
         }
         Ok(File { size, content: Content::Spooled { file: Arc::new(file), offset: 0, digest } })
     }
+}
+
+/// Whether a server that answers this may give the file a little later.
+fn passes(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status.as_u16(), 408 | 429)
 }
 
 /// The address without name, password and query, in which there may be secrets.

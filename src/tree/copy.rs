@@ -18,7 +18,7 @@ mod select;
 pub use select::nearest;
 
 use super::chmod::changed;
-use super::filesystem::{FileSystem, LinkLoop, new_directory};
+use super::filesystem::{FileSystem, LinkLoop, follow, link_of, new_directory};
 use super::{Entry, Metadata, Node, Tree, TreePath};
 use crate::spec::dockerfile::Mode;
 use crate::spec::ignore::{Matched, PatternError, Patterns};
@@ -157,6 +157,11 @@ impl<'f> Change<'f> {
     ) -> Result<(), CopyError> {
         let (mode, owner) = (directory_mode(how.mode), how.owner.unwrap_or_default());
         let written = how.destination;
+        if let Some(archive) = unpacked(from, source, how)? {
+            let target = self.files.resolve(written)?;
+            self.make_directories(target.as_ref(), 0o755, owner)?;
+            return self.unpack(&archive, target.as_ref(), how.owner);
+        }
         let end = if written.ends_with(b"/") || written.ends_with(b"/.") {
             written.len()
         } else {
@@ -172,11 +177,6 @@ impl<'f> Change<'f> {
             self.make_directories(above.as_ref(), mode, owner)?;
             return self.copy_below(from, source.path.as_ref(), target.as_ref(), include, how);
         };
-        if let Some(unpacked) = unpacked(from, source, entry, how)? {
-            self.make_directories(target.as_ref(), mode, owner)?;
-            let as_it_is = Placing { mode: None, exclude: &Patterns::default(), ..how.clone() };
-            return self.copy_below(&unpacked, None, target.as_ref(), None, &as_it_is);
-        }
         if self.files.is_directory(target.as_ref()) {
             target = Some(below(target.as_ref(), name_of(&source.name))?);
         }
@@ -185,6 +185,35 @@ impl<'f> Change<'f> {
         let (path, entry) = (source.path.clone(), entry.clone());
         let mut names = Names::default();
         self.put(from, path.as_ref(), target, entry, how, &mut names)
+    }
+
+    /// What is in an archive into the directory `target`, as a program for archives does it: what is in the way makes
+    /// room, but a directory for a directory, and links on the way to an entry are followed, inside of `target`.
+    fn unpack(
+        &mut self,
+        archive: &Tree,
+        target: Option<&TreePath>,
+        owner: Option<Owner>,
+    ) -> Result<(), CopyError> {
+        let mut names = Names::of(archive.iter().as_slice());
+        for (path, entry) in archive {
+            let text = |path: &TreePath| link_of(self.files.get(&below(target, path.as_bytes()).ok()?));
+            let above = match path.parent() {
+                Some(above) => follow(above.as_bytes(), text)?,
+                None => None,
+            };
+            let place = below(target, below(above.as_ref(), path.name())?.as_bytes())?;
+            self.make_directories(place.parent().as_ref(), 0o755, owner.unwrap_or_default())?;
+            let mut entry = entry.clone();
+            entry.node = names.place(archive, path, entry.node, &place);
+            entry.metadata.mtime = self.mtime;
+            if let Some(Owner { uid, gid }) = owner {
+                (entry.metadata.uid, entry.metadata.gid) = (uid, gid);
+            }
+            self.touch(&place);
+            self.files.put(place, entry);
+        }
+        Ok(())
     }
 
     /// The content of the directory `source` into the directory `target`.
@@ -344,13 +373,8 @@ impl<'f> Change<'f> {
 }
 
 /// What is in a source that is an archive, if such are unpacked.
-fn unpacked(
-    from: &Tree,
-    source: &Source,
-    entry: &Entry,
-    how: &Placing<'_>,
-) -> Result<Option<Tree>, CopyError> {
-    let Some(Unpack(unpack)) = how.unpack else { return Ok(None) };
+fn unpacked(from: &Tree, source: &Source, how: &Placing<'_>) -> Result<Option<Tree>, CopyError> {
+    let (Some(Unpack(unpack)), Some(entry)) = (how.unpack, &source.entry) else { return Ok(None) };
     let node = match &entry.node {
         Node::HardLink(original) => from.get(original).map(|entry| &entry.node),
         node => Some(node),

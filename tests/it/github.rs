@@ -301,7 +301,7 @@ fn the_inputs_may_come_from_stdin() {
 fn wrong_inputs_are_told_all_at_once() {
     let t = Context::with_ecr(&[]);
     t.app();
-    insta::assert_snapshot!(run(&t, &json!({ "tgas": "x", "build-args": "A=hunter2", "push": "maybe" })), @r"
+    insta::assert_snapshot!(run(&t, &json!({ "tgas": "x", "secrets": "A=hunter2", "push": "maybe" })), @r"
     exit: 2
     ----- stdout -----
     ----- stderr -----

@@ -61,6 +61,9 @@ pub fn prepare(request: &Request<'_>) -> Result<Recipe, DockerfileError> {
     run::refuse(file, &evaluated)?;
     let (evaluated, images) = with_bases(request, evaluated)?;
     run::refuse(file, &evaluated)?;
+    for name in &evaluated.unused_build_args {
+        reporter.warn(format!("the build argument `{name}` is not used: no ARG that is needed has that name"));
+    }
     let workers = Workers::new(settings.threads).map_err(|source| BuildError::Threads { source })?;
     let cache = match &settings.cache_dir {
         Some(folder) if settings.reuse => LayerCache::open(folder, reporter.as_ref()),

@@ -1,33 +1,39 @@
 //! RUN, which can't be carried out yet: the error says how to get along without it.
 
 use super::DockerfileError;
-use crate::spec::dockerfile::step::{Action, RunCommand, Step};
+use crate::spec::dockerfile::step::{Action, RunCommand};
 use crate::spec::dockerfile::{Dockerfile, Evaluated, Part};
+use std::fmt::Write as _;
 
 /// Refuses a file whose stages run something.
 pub(super) fn refuse(file: &Dockerfile, evaluated: &Evaluated) -> Result<(), DockerfileError> {
-    let steps = evaluated.stages.iter().flat_map(|stage| &stage.steps);
-    let mut runs = steps.filter_map(|step| match &step.action {
-        Action::Run(run) => Some((step, run)),
+    let steps = evaluated.stages.iter().flat_map(|stage| stage.steps.iter().map(move |step| (stage, step)));
+    let mut runs = steps.filter_map(|(stage, step)| match &step.action {
+        Action::Run(run) => Some((stage, step, run)),
         _ => None,
     });
-    let Some((step, run)) = runs.next() else { return Ok(()) };
-    let mut lines: Vec<usize> = runs.map(|(step, _)| step.line).filter(|line| *line != step.line).collect();
+    let Some((stage, step, run)) = runs.next() else { return Ok(()) };
+    let mut lines: Vec<usize> =
+        runs.map(|(_, step, _)| step.line).filter(|line| *line != step.line).collect();
     lines.sort_unstable();
     lines.dedup();
+    let what = if step.is_trigger { "the base wants a RUN here (ONBUILD)" } else { "RUN is not supported" };
     let others = match lines.as_slice() {
         [] => String::new(),
-        [line] => format!("; so is the one in line {line}"),
-        [first, ..] => format!("; so are {} more, from line {first} on", lines.len()),
+        [line] => format!(", here and in line {line}"),
+        [first, ..] => format!(", here and in {} more lines from line {first} on", lines.len()),
     };
-    Err(file.problem(step, Part::Keyword, message(step), Some(advice(run) + &others)).into())
-}
-
-fn message(step: &Step) -> String {
-    let what = if step.is_trigger { "the base wants a RUN here (ONBUILD)" } else { "RUN is not supported" };
-    format!(
-        "{what}: it needs a container to run in, and consign builds without a daemon and without containers"
-    )
+    let message =
+        format!("{what}{others}: it needs a container, and consign builds without a daemon and without any");
+    let mut hint = advice(run);
+    if let Some(name) = stage.name.as_ref().filter(|_| stage.index != evaluated.target && !step.is_trigger) {
+        let _ = write!(
+            hint,
+            "; or have what this stage makes in a directory, and give that in the place of the stage: \
+             `--build-context {name}=DIRECTORY`"
+        );
+    }
+    Err(file.problem(step, Part::Keyword, message, Some(hint)).into())
 }
 
 /// What is run where, and what to do instead.

@@ -17,7 +17,7 @@ pub(super) fn apply(values: &Values, gathered: &mut Gathered) {
     }
     for (name, allowed, hint) in [
         ("registry-type", "private", "this version of consign works with private registries of ECR alone"),
-        ("call", "build", "this version of consign builds, and has no checks or outlines of Dockerfiles"),
+        ("call", "build", "the action builds; `consign build --check` says what is wrong with a Dockerfile"),
     ] {
         if values.get(name).is_some_and(|value| value != allowed) {
             gathered.problem(name, format!("is not `{allowed}`"), hint);

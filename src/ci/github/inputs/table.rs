@@ -57,8 +57,8 @@ const fn input(origin: Origin, name: &'static str, meaning: Meaning, help: &'sta
 use Meaning::{Accepted, Ignored, List, Refused, RefusedUnlessFalse, Special, Switch, Value};
 use Origin::{Build, Credentials, Login, Own};
 
-const NO_DOCKERFILE: &str = "this version of consign builds directories and consign.yaml alone, and only a Dockerfile \
-                             uses it: take it out, or build with docker/build-push-action";
+const ONLY_RUN: &str = "only a RUN of a Dockerfile uses it, and nothing is run while an image is built: take it out, and \
+                        use it in the step that does what the RUN would do";
 const NO_RUN: &str = "nothing is run while an image is built";
 const NO_ATTESTATION: &str = "this version of consign makes no attestations: take it out or set it to `false`, and attest the digest in a later step";
 const NOT_EXPORTED: &str = "credentials stay inside of this step: a later step that needs some gets them with \
@@ -68,7 +68,12 @@ const NOT_EXPORTED: &str = "credentials stay inside of this step: a later step t
 pub const INPUTS: &[Input] = &[
     // What to build.
     input(Build, "context", Special, "Directory to build from (default: the workspace)"),
-    input(Build, "file", Special, "A consign.yaml (default: consign.yaml in the context, if there is one)"),
+    input(
+        Build,
+        "file",
+        Special,
+        "A Dockerfile or consign.yaml (default: consign.yaml in the context, else Dockerfile, if there is one)",
+    ),
     input(Own, "config", Special, "The same as `file`"),
     input(
         Own,
@@ -308,13 +313,23 @@ pub const INPUTS: &[Input] = &[
     input(Own, "dotenv-file", Value("dotenv-file"), "File for NAME=value lines"),
     input(Own, "properties-file", Value("properties-file"), "File for name=value lines"),
     // What only a Dockerfile needs.
-    input(Build, "target", Refused(NO_DOCKERFILE), "Refused"),
-    input(Build, "build-args", Refused(NO_DOCKERFILE), "Refused"),
-    input(Build, "build-contexts", Refused(NO_DOCKERFILE), "Refused"),
-    input(Build, "secrets", Refused(NO_DOCKERFILE), "Refused"),
-    input(Build, "secret-envs", Refused(NO_DOCKERFILE), "Refused"),
-    input(Build, "secret-files", Refused(NO_DOCKERFILE), "Refused"),
-    input(Build, "ssh", Refused(NO_DOCKERFILE), "Refused"),
+    input(Build, "target", Value("target"), "Stage of the Dockerfile that is wanted (default: the last one)"),
+    input(
+        Build,
+        "build-args",
+        List("build-arg", Split::Lines),
+        "Values for the ARGs of the Dockerfile: NAME=VALUE, one a line",
+    ),
+    input(
+        Build,
+        "build-contexts",
+        List("build-context", Split::Lines),
+        "Directories and images that the Dockerfile knows by a name: NAME=PATH, one a line",
+    ),
+    input(Build, "secrets", Refused(ONLY_RUN), "Refused"),
+    input(Build, "secret-envs", Refused(ONLY_RUN), "Refused"),
+    input(Build, "secret-files", Refused(ONLY_RUN), "Refused"),
+    input(Build, "ssh", Refused(ONLY_RUN), "Refused"),
     input(Build, "call", Special, "build; anything else is refused"),
     // Attestations.
     input(Build, "provenance", RefusedUnlessFalse(NO_ATTESTATION), "Refused unless it is false"),
