@@ -41,6 +41,13 @@ NOT_COMPARED = ["time stamps", "the comment in the history"]
 EXPLAINED = [
     ("the history of a directory that is built on",
      lambda name, place, subject, what, judge, consign: name == "context-directory-as-base" and what == "history"),
+    ("extended attributes of images and archives",
+     lambda name, place, subject, what, judge, consign: what.startswith("xattr user.") and judge is None),
+    ("a directory that is made in one with the setgid bit",
+     lambda name, place, subject, what, judge, consign: (subject, what, judge) == ("/work/sub", "owner", "0:8")),
+    ("`--chown` of directories that an archive does not list",
+     lambda name, place, subject, what, judge, consign: name == "add-archive-owner" and what == "owner"
+     and subject in ("/owned/deep", "/owned/deep/without")),
 ]
 
 # What only one of them refuses, and which one.
@@ -51,8 +58,8 @@ ONE_REFUSES = {
 # Of one Dockerfile.
 MOST_SHOWN = 12
 
-# Errors about options, which are in no line of the Dockerfile.
-NO_PLACE = {"stage-unknown-at-target", "context-missing"}
+# Errors about options and ignore files, which are in no line of the Dockerfile.
+NO_PLACE = {"context-missing", "ignore-bad-pattern"}
 
 
 # --- a server --------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ mod emulator_cli;
 mod faults;
 mod github;
 mod gitlab;
+mod hostile_dockerfile;
 mod hostile_registry;
 mod iam;
 mod image;
