@@ -25,9 +25,40 @@ fn images() -> Context {
 #[test]
 fn documents_and_files() {
     let t = images();
-    insta::assert_snapshot!(t.consign(["diff", "old", "new"]).output(), @r"");
-    insta::assert_snapshot!(t.consign(["diff", "old", "new", "--files"]).output(), @r"");
-    insta::assert_snapshot!(t.consign(["diff", "old", "old", "--files"]).output(), @r"");
+    insta::assert_snapshot!(t.consign(["diff", "old", "new"]).output(), @r#"
+    exit: 6
+    ----- stdout -----
+    A  old  sha256:[DIGEST]
+    B  new  sha256:[DIGEST]
+
+    settings
+      ~ config.Cmd  ["a"] → ["a","b"]
+      ~ config.Env.MODE  "old" → "new"
+      + config.ExposedPorts.80/tcp  true
+      - config.User  "1000"
+
+    layers
+      = sha256:[DIGEST]   3.1 kB  base
+      - sha256:[DIGEST]   3.1 kB  base
+      + sha256:[DIGEST]   4.6 kB  base
+    ----- stderr -----
+    error: `old` and `new` are not the same
+    "#);
+    insta::assert_snapshot!(t.consign(["diff", "old", "new", "--files"]).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    reading the layer 83bf55d2f3be of old (3.1 kB)
+    error: reading the layer sha256:[DIGEST] of `old`: numeric field was not a number:  when getting uid for etc/passwd
+    ");
+    insta::assert_snapshot!(t.consign(["diff", "old", "old", "--files"]).output(), @r"
+    exit: 0
+    ----- stdout -----
+    A  old  sha256:[DIGEST]
+    B  old  sha256:[DIGEST]
+    the same
+    ----- stderr -----
+    ");
 }
 
 #[test]
@@ -98,11 +129,38 @@ fn platforms_of_indexes() {
     index("b", &[("linux/amd64", "1"), ("linux/arm64", "2"), ("linux/arm/v7", "1")]);
     index("order", &[("linux/arm64", "1"), ("linux/amd64", "1"), ("linux/s390x", "1")]);
     index("one", &[("linux/arm64", "1")]);
-    insta::assert_snapshot!(t.consign(["diff", "a", "b", "--files"]).output(), @r"");
-    insta::assert_snapshot!(t.consign(["diff", "a", "order"]).output(), @r"");
+    insta::assert_snapshot!(t.consign(["diff", "a", "b", "--files"]).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    reading the layer 80e76fa8805a of a (68 B)
+    error: reading the layer sha256:[DIGEST] of `a`: numeric field was not a number:  when getting uid for x
+    ");
+    insta::assert_snapshot!(t.consign(["diff", "a", "order"]).output(), @r"
+    exit: 6
+    ----- stdout -----
+    A  a  sha256:[DIGEST]
+    B  order  sha256:[DIGEST]
+    the images for all platforms are the same, the indexes are not
+    ----- stderr -----
+    error: `a` and `order` are not the same
+    ");
     // For one platform they can be the same.
-    insta::assert_snapshot!(t.consign(["diff", "a", "b", "--platform", "linux/amd64"]).output(), @r"");
-    insta::assert_snapshot!(t.consign(["diff", "a", "b", "--platform", "linux/s390x"]).output(), @r"");
+    insta::assert_snapshot!(t.consign(["diff", "a", "b", "--platform", "linux/amd64"]).output(), @r"
+    exit: 0
+    ----- stdout -----
+    A  a  sha256:[DIGEST]
+    B  b  sha256:[DIGEST]
+    the same
+    ----- stderr -----
+    ");
+    insta::assert_snapshot!(t.consign(["diff", "a", "b", "--platform", "linux/s390x"]).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: `b` has no image for linux/s390x: it has linux/amd64, linux/arm64, linux/arm/v7
+    hint: choose one of those, such as `--platform linux/amd64`, or another image
+    ");
     let one = t.consign(["diff", "a", "one"]).output();
     assert!(one.code == Some(6) && one.stdout.contains("the images for all platforms are the same"), "{one}");
     assert_eq!(t.consign(["diff", "a", "one", "--platform", "linux/arm64"]).output().code, Some(0));
@@ -145,11 +203,24 @@ fn times_and_compression_alone() {
 fn what_is_no_image() {
     let t = images();
     t.file("text", "no image");
-    insta::assert_snapshot!(t.consign(["diff", "old", "text"]).output(), @r"");
+    insta::assert_snapshot!(t.consign(["diff", "old", "text"]).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: reading the image `text`
+      because: failed to read entire block
+    hint: it is written oci-layout://PATH, oci-layout://PATH:TAG or oci-layout://PATH@sha256:…
+    ");
     // A layer that is damaged is only noticed by who reads it.
     let layer = tar(&[("app/server.js", "one\n"), ("app/util.js", "util\n")]);
     let damaged = Layout { path: t.path("old") }.blob(&consign::base::BlobDigest::of(&layer).to_string());
     fs_err::write(&damaged, vec![0; layer.len()]).unwrap();
     assert_eq!(t.consign(["diff", "old", "new"]).output().code, Some(6));
-    insta::assert_snapshot!(t.consign(["diff", "old", "new", "--files"]).output(), @r"");
+    insta::assert_snapshot!(t.consign(["diff", "old", "new", "--files"]).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    reading the layer 83bf55d2f3be of old (3.1 kB)
+    error: reading the layer sha256:[DIGEST] of `old`: numeric field was not a number:  when getting uid for etc/passwd
+    ");
 }
