@@ -22,6 +22,7 @@ fn images() -> Context {
     t
 }
 
+// Layers are read side by side, so their lines of progress come in any order.
 #[test]
 fn documents_and_files() {
     let t = images();
@@ -44,13 +45,30 @@ fn documents_and_files() {
     ----- stderr -----
     error: `old` and `new` are not the same
     "#);
-    insta::assert_snapshot!(t.consign(["diff", "old", "new", "--files"]).output(), @r"
-    exit: 2
+    insta::assert_snapshot!(t.consign(["diff", "old", "new", "--files", "--progress", "none"]).output(), @r#"
+    exit: 6
     ----- stdout -----
+    A  old  sha256:[DIGEST]
+    B  new  sha256:[DIGEST]
+
+    settings
+      ~ config.Cmd  ["a"] → ["a","b"]
+      ~ config.Env.MODE  "old" → "new"
+      + config.ExposedPorts.80/tcp  true
+      - config.User  "1000"
+
+    layers
+      = sha256:[DIGEST]   3.1 kB  base
+      - sha256:[DIGEST]   3.1 kB  base
+      + sha256:[DIGEST]   4.6 kB  base
+
+    files
+      ~ app/server.js  content sha256:[DIGEST] → sha256:[DIGEST]
+      + app/with\x20space.js  file, 4 B
+      - etc/old  file, 4 B
     ----- stderr -----
-    reading the layer 83bf55d2f3be of old (3.1 kB)
-    error: reading the layer sha256:[DIGEST] of `old`: numeric field was not a number:  when getting uid for etc/passwd
-    ");
+    error: `old` and `new` are not the same
+    "#);
     insta::assert_snapshot!(t.consign(["diff", "old", "old", "--files"]).output(), @r"
     exit: 0
     ----- stdout -----
@@ -109,7 +127,14 @@ fn registries_and_disks() {
     let run = t.consign(["diff", "shop/api:1", "shop/api:2", "--files"]).output();
     assert!(run.stdout.contains("~ app/server.js  content sha256:"), "{run}");
     assert_eq!(downloads() - before, 5, "the two configs, the layer of both once, and two more\n{run}");
-    insta::assert_snapshot!(t.consign(["diff", "old", "shop/api:3"]).output(), @r"");
+    insta::assert_snapshot!(t.consign(["diff", "old", "shop/api:3"]).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
+    error: `shop/api:3`: there is no image `3` in the repository `shop/api`
+    hint: without a host, a name means the private ECR registry of the account and region in use; check the name, and that the image was pushed there
+    ");
 }
 
 #[test]
@@ -130,11 +155,25 @@ fn platforms_of_indexes() {
     index("order", &[("linux/arm64", "1"), ("linux/amd64", "1"), ("linux/s390x", "1")]);
     index("one", &[("linux/arm64", "1")]);
     insta::assert_snapshot!(t.consign(["diff", "a", "b", "--files"]).output(), @r"
-    exit: 2
+    exit: 6
     ----- stdout -----
+    A  a  sha256:[DIGEST]
+    B  b  sha256:[DIGEST]
+    - linux/s390x
+    + linux/arm/v7
+
+    platform linux/arm64
+
+    layers
+      - sha256:[DIGEST]     68 B  base
+      + sha256:[DIGEST]     68 B  base
+
+    files
+      ~ x  content sha256:[DIGEST] → sha256:[DIGEST]
     ----- stderr -----
     reading the layer 80e76fa8805a of a (68 B)
-    error: reading the layer sha256:[DIGEST] of `a`: numeric field was not a number:  when getting uid for x
+    reading the layer 317c126bd3dd of b (68 B)
+    error: `a` and `b` are not the same
     ");
     insta::assert_snapshot!(t.consign(["diff", "a", "order"]).output(), @r"
     exit: 6
@@ -216,11 +255,10 @@ fn what_is_no_image() {
     let damaged = Layout { path: t.path("old") }.blob(&consign::base::BlobDigest::of(&layer).to_string());
     fs_err::write(&damaged, vec![0; layer.len()]).unwrap();
     assert_eq!(t.consign(["diff", "old", "new"]).output().code, Some(6));
-    insta::assert_snapshot!(t.consign(["diff", "old", "new", "--files"]).output(), @r"
+    insta::assert_snapshot!(t.consign(["diff", "old", "new", "--files", "--progress", "none"]).output(), @r"
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    reading the layer 83bf55d2f3be of old (3.1 kB)
-    error: reading the layer sha256:[DIGEST] of `old`: numeric field was not a number:  when getting uid for etc/passwd
+    error: reading the layer sha256:[DIGEST] of `old`: the content of sha256:[DIGEST] has the digest sha256:[DIGEST]
     ");
 }
