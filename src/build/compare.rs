@@ -49,10 +49,8 @@ pub fn pair(a: Side<'_>, b: Side<'_>, platform: Option<&Platform>) -> Result<Pai
         let both = vec![Pair { platform: Some(platform.clone()), a, b }];
         return Ok(Pairs { both, ..Pairs::default() });
     }
-    let one = |platform: Option<Platform>, a, b| Pairs {
-        both: vec![Pair { platform, a, b }],
-        ..Pairs::default()
-    };
+    let one =
+        |platform: Option<Platform>, a, b| Pairs { both: vec![Pair { platform, a, b }], ..Pairs::default() };
     // A single image is what it is, whatever it is asked for.
     let any = Platform::host();
     Ok(match (a.platforms(), b.platforms()) {

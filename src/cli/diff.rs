@@ -125,7 +125,9 @@ fn compare(
     let Pairs { both, only_a, only_b } =
         pair(Side { name: a_name, opened: a }, Side { name: b_name, opened: b }, platform)?;
     let digests = match &both[..] {
-        [pair] if platform.is_some() => [pair.a.manifest.manifest_digest(), pair.b.manifest.manifest_digest()],
+        [pair] if platform.is_some() => {
+            [pair.a.manifest.manifest_digest(), pair.b.manifest.manifest_digest()]
+        }
         _ => digests,
     };
     let images = both.into_iter().filter(|pair| !is_same(pair)).map(|pair| {
@@ -166,9 +168,7 @@ impl Found {
     }
 
     fn json(&self, names: [&str; 2]) -> Value {
-        let side = |index: usize| {
-            json!({ "name": names[index], "digest": self.digests[index], "onlyPlatforms": self.only[index] })
-        };
+        let side = |index: usize| json!({ "name": names[index], "digest": self.digests[index], "onlyPlatforms": self.only[index] });
         let images: Vec<_> = self.images.iter().map(Compared::json).collect();
         json!({ "same": self.is_same(), "a": side(0), "b": side(1), "images": images })
     }
@@ -231,7 +231,8 @@ impl Compared {
         // An object gets the fields of another one.
         if let (Value::Object(json), Value::Object(more)) = (&mut json, json!(self.documents)) {
             json.extend(more);
-            let files = self.files.as_ref().map(|changes| changes.iter().map(change_json).collect::<Vec<_>>());
+            let files =
+                self.files.as_ref().map(|changes| changes.iter().map(change_json).collect::<Vec<_>>());
             json.insert("files".into(), json!(files));
         }
         json

@@ -127,10 +127,8 @@ impl Layout {
         let diff_ids: Vec<_> = tars.iter().map(|tar| DiffId::of(tar).to_string()).collect();
         let blobs: Vec<_> = tars.iter().map(|tar| self.put(&style.compress(tar), style.layer())).collect();
         let words: Vec<_> = platform.split('/').collect();
-        let history: Vec<_> = tars
-            .iter()
-            .map(|_| json!({ "created_by": "base", "created": "2020-01-02T03:04:05Z" }))
-            .collect();
+        let history: Vec<_> =
+            tars.iter().map(|_| json!({ "created_by": "base", "created": "2020-01-02T03:04:05Z" })).collect();
         let mut document = json!({
             "os": words[0], "architecture": words[1],
             "created": "2020-01-02T03:04:05Z",

@@ -9,11 +9,19 @@ fn images() -> Context {
     let t = Context::with_ecr(&[]);
     let base: &[(&str, &str)] = &[("etc/passwd", "root:x:0:0::/:/bin/sh\n"), ("etc/old", "old\n")];
     let old: &[(&str, &str)] = &[("app/server.js", "one\n"), ("app/util.js", "util\n")];
-    let new: &[(&str, &str)] =
-        &[("app/server.js", "two\n"), ("app/util.js", "util\n"), ("app/with space.js", "new\n"), ("etc/.wh.old", "")];
+    let new: &[(&str, &str)] = &[
+        ("app/server.js", "two\n"),
+        ("app/util.js", "util\n"),
+        ("app/with space.js", "new\n"),
+        ("etc/.wh.old", ""),
+    ];
     for (name, layer, config) in [
         ("old", old, json!({ "Env": ["PATH=/bin", "MODE=old"], "Cmd": ["a"], "User": "1000" })),
-        ("new", new, json!({ "Env": ["PATH=/bin", "MODE=new"], "Cmd": ["a", "b"], "ExposedPorts": { "80/tcp": {} } })),
+        (
+            "new",
+            new,
+            json!({ "Env": ["PATH=/bin", "MODE=new"], "Cmd": ["a", "b"], "ExposedPorts": { "80/tcp": {} } }),
+        ),
     ] {
         let layout = Layout::new(&t.path(name));
         let image = layout.image("linux/amd64", Style::Plain, &[base, layer], &config);

@@ -57,7 +57,8 @@ const PULL: [&str; 5] = ["pull", "shop/api:1", "root", "--type", "rootfs"];
 /// All below `folder`: mode, kind, link or content, time, and which names are one file.
 fn listed(folder: &Path) -> String {
     fn walk(root: &Path, folder: &Path, text: &mut String) {
-        let mut entries: Vec<_> = fs_err::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut entries: Vec<_> =
+            fs_err::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         entries.sort();
         for path in entries {
             let stat = fs_err::symlink_metadata(&path).unwrap();
@@ -189,7 +190,8 @@ fn hostile_layers() {
         let (t, _) = pushed(layers);
         let error = t.consign(PULL).fails(2);
         assert!(error.contains(says), "{error}");
-        let mut left: Vec<_> = fs_err::read_dir(t.path("")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let mut left: Vec<_> =
+            fs_err::read_dir(t.path("")).unwrap().map(|e| e.unwrap().file_name()).collect();
         left.retain(|name| name != "layout");
         assert!(left.is_empty(), "{left:?}");
     }
@@ -267,5 +269,6 @@ fn nothing_stays_of_files_that_were_being_written() {
 }
 
 fn interrupt(child: &std::process::Child) {
-    rustix::process::kill_process(rustix::process::Pid::from_child(child), rustix::process::Signal::INT).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_child(child), rustix::process::Signal::INT)
+        .unwrap();
 }
