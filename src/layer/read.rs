@@ -120,17 +120,13 @@ fn unpacked(tar: impl Read, how: &ReadLayer<'_>) -> Result<(LayerFiles, DiffId),
     let mut spool = Spool { folder: how.folder, writer: None, length: 0 };
     let mut extended = Extended::default();
     while let Some(header) = next_header(&mut tar)? {
-        let size = extended.size.unwrap_or(header.entry_size()?);
+        let size = extended.size.unwrap_or(size_of(&header)?);
         let kind = header.entry_type();
         match kind {
             EntryType::XGlobalHeader => skip(&mut tar, padded(size))?, // Git writes one with the commit.
-            EntryType::XHeader => extended.pax(&bounded(&mut tar, header.entry_size()?)?)?,
-            EntryType::GNULongName => {
-                extended.name = Some(until_nul(bounded(&mut tar, header.entry_size()?)?));
-            }
-            EntryType::GNULongLink => {
-                extended.link = Some(until_nul(bounded(&mut tar, header.entry_size()?)?));
-            }
+            EntryType::XHeader => extended.pax(&bounded(&mut tar, size_of(&header)?)?)?,
+            EntryType::GNULongName => extended.name = Some(until_nul(bounded(&mut tar, size_of(&header)?)?)),
+            EntryType::GNULongLink => extended.link = Some(until_nul(bounded(&mut tar, size_of(&header)?)?)),
             _ => {
                 if files.entries.len() + files.whiteouts.len() >= MOST_ENTRIES {
                     return Err(ReadLayerError::TooMany);
@@ -153,6 +149,15 @@ fn unpacked(tar: impl Read, how: &ReadLayer<'_>) -> Result<(LayerFiles, DiffId),
 
 fn has_content(kind: EntryType) -> bool {
     matches!(kind, EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse)
+}
+
+/// A field of a header that somebody has left empty stands for 0, as all readers have it.
+fn or_nothing<N: Default>(field: &[u8], number: io::Result<N>) -> io::Result<N> {
+    if field.iter().all(|byte| matches!(byte, 0 | b' ')) { Ok(N::default()) } else { number }
+}
+
+fn size_of(header: &Header) -> io::Result<u64> {
+    or_nothing(&header.as_old().size, header.entry_size())
 }
 
 fn padded(size: u64) -> u64 {
@@ -356,16 +361,12 @@ impl Raw<'_> {
                 invalid(format!("an owner has the number {number}, which has more than 32 bits"))
             })
         };
+        let old = header.as_old();
         let own_time = || i64::try_from(header.mtime().unwrap_or_default()).unwrap_or_default();
-        let fields = header.as_old();
-        // A number that nobody wrote is 0, as everybody reads it.
-        let blank = |field: &[u8]| field.iter().all(|byte| matches!(byte, 0 | b' '));
-        let own_uid = || if blank(&fields.uid) { Ok(0) } else { header.uid() };
-        let own_gid = || if blank(&fields.gid) { Ok(0) } else { header.gid() };
         Ok(Metadata {
-            mode: if blank(&fields.mode) { 0 } else { header.mode()? & 0o7777 },
-            uid: small(uid.map_or_else(own_uid, Ok)?)?,
-            gid: small(gid.map_or_else(own_gid, Ok)?)?,
+            mode: or_nothing(&old.mode, header.mode())? & 0o7777,
+            uid: small(uid.map_or_else(|| or_nothing(&old.uid, header.uid()), Ok)?)?,
+            gid: small(gid.map_or_else(|| or_nothing(&old.gid, header.gid()), Ok)?)?,
             mtime: mtime.unwrap_or_else(own_time),
             xattrs: (!xattrs.is_empty()).then(|| Box::new(xattrs)),
         })

@@ -30,12 +30,61 @@ fn images() -> Context {
     t
 }
 
+// Layers are read side by side, so their lines of progress come in any order.
 #[test]
 fn documents_and_files() {
     let t = images();
-    insta::assert_snapshot!(t.consign(["diff", "old", "new"]).output(), @r"");
-    insta::assert_snapshot!(t.consign(["diff", "old", "new", "--files"]).output(), @r"");
-    insta::assert_snapshot!(t.consign(["diff", "old", "old", "--files"]).output(), @r"");
+    insta::assert_snapshot!(t.consign(["diff", "old", "new"]).output(), @r#"
+    exit: 6
+    ----- stdout -----
+    A  old  sha256:[DIGEST]
+    B  new  sha256:[DIGEST]
+
+    settings
+      ~ config.Cmd  ["a"] → ["a","b"]
+      ~ config.Env.MODE  "old" → "new"
+      + config.ExposedPorts.80/tcp  true
+      - config.User  "1000"
+
+    layers
+      = sha256:[DIGEST]   3.1 kB  base
+      - sha256:[DIGEST]   3.1 kB  base
+      + sha256:[DIGEST]   4.6 kB  base
+    ----- stderr -----
+    error: `old` and `new` are not the same
+    "#);
+    insta::assert_snapshot!(t.consign(["diff", "old", "new", "--files", "--progress", "none"]).output(), @r#"
+    exit: 6
+    ----- stdout -----
+    A  old  sha256:[DIGEST]
+    B  new  sha256:[DIGEST]
+
+    settings
+      ~ config.Cmd  ["a"] → ["a","b"]
+      ~ config.Env.MODE  "old" → "new"
+      + config.ExposedPorts.80/tcp  true
+      - config.User  "1000"
+
+    layers
+      = sha256:[DIGEST]   3.1 kB  base
+      - sha256:[DIGEST]   3.1 kB  base
+      + sha256:[DIGEST]   4.6 kB  base
+
+    files
+      ~ app/server.js  content sha256:[DIGEST] → sha256:[DIGEST]
+      + app/with\x20space.js  file, 4 B
+      - etc/old  file, 4 B
+    ----- stderr -----
+    error: `old` and `new` are not the same
+    "#);
+    insta::assert_snapshot!(t.consign(["diff", "old", "old", "--files"]).output(), @r"
+    exit: 0
+    ----- stdout -----
+    A  old  sha256:[DIGEST]
+    B  old  sha256:[DIGEST]
+    the same
+    ----- stderr -----
+    ");
 }
 
 #[test]
@@ -86,7 +135,14 @@ fn registries_and_disks() {
     let run = t.consign(["diff", "shop/api:1", "shop/api:2", "--files"]).output();
     assert!(run.stdout.contains("~ app/server.js  content sha256:"), "{run}");
     assert_eq!(downloads() - before, 5, "the two configs, the layer of both once, and two more\n{run}");
-    insta::assert_snapshot!(t.consign(["diff", "old", "shop/api:3"]).output(), @r"");
+    insta::assert_snapshot!(t.consign(["diff", "old", "shop/api:3"]).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
+    error: `shop/api:3`: there is no image `3` in the repository `shop/api`
+    hint: without a host, a name means the private ECR registry of the account and region in use; check the name, and that the image was pushed there
+    ");
 }
 
 #[test]
@@ -106,11 +162,52 @@ fn platforms_of_indexes() {
     index("b", &[("linux/amd64", "1"), ("linux/arm64", "2"), ("linux/arm/v7", "1")]);
     index("order", &[("linux/arm64", "1"), ("linux/amd64", "1"), ("linux/s390x", "1")]);
     index("one", &[("linux/arm64", "1")]);
-    insta::assert_snapshot!(t.consign(["diff", "a", "b", "--files"]).output(), @r"");
-    insta::assert_snapshot!(t.consign(["diff", "a", "order"]).output(), @r"");
+    insta::assert_snapshot!(t.consign(["diff", "a", "b", "--files"]).output(), @r"
+    exit: 6
+    ----- stdout -----
+    A  a  sha256:[DIGEST]
+    B  b  sha256:[DIGEST]
+    - linux/s390x
+    + linux/arm/v7
+
+    platform linux/arm64
+
+    layers
+      - sha256:[DIGEST]     68 B  base
+      + sha256:[DIGEST]     68 B  base
+
+    files
+      ~ x  content sha256:[DIGEST] → sha256:[DIGEST]
+    ----- stderr -----
+    reading the layer 80e76fa8805a of a (68 B)
+    reading the layer 317c126bd3dd of b (68 B)
+    error: `a` and `b` are not the same
+    ");
+    insta::assert_snapshot!(t.consign(["diff", "a", "order"]).output(), @r"
+    exit: 6
+    ----- stdout -----
+    A  a  sha256:[DIGEST]
+    B  order  sha256:[DIGEST]
+    the images for all platforms are the same, the indexes are not
+    ----- stderr -----
+    error: `a` and `order` are not the same
+    ");
     // For one platform they can be the same.
-    insta::assert_snapshot!(t.consign(["diff", "a", "b", "--platform", "linux/amd64"]).output(), @r"");
-    insta::assert_snapshot!(t.consign(["diff", "a", "b", "--platform", "linux/s390x"]).output(), @r"");
+    insta::assert_snapshot!(t.consign(["diff", "a", "b", "--platform", "linux/amd64"]).output(), @r"
+    exit: 0
+    ----- stdout -----
+    A  a  sha256:[DIGEST]
+    B  b  sha256:[DIGEST]
+    the same
+    ----- stderr -----
+    ");
+    insta::assert_snapshot!(t.consign(["diff", "a", "b", "--platform", "linux/s390x"]).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: `b` has no image for linux/s390x: it has linux/amd64, linux/arm64, linux/arm/v7
+    hint: choose one of those, such as `--platform linux/amd64`, or another image
+    ");
     let one = t.consign(["diff", "a", "one"]).output();
     assert!(one.code == Some(6) && one.stdout.contains("the images for all platforms are the same"), "{one}");
     assert_eq!(t.consign(["diff", "a", "one", "--platform", "linux/arm64"]).output().code, Some(0));
@@ -153,11 +250,23 @@ fn times_and_compression_alone() {
 fn what_is_no_image() {
     let t = images();
     t.file("text", "no image");
-    insta::assert_snapshot!(t.consign(["diff", "old", "text"]).output(), @r"");
+    insta::assert_snapshot!(t.consign(["diff", "old", "text"]).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: reading the image `text`
+      because: failed to read entire block
+    hint: it is written oci-layout://PATH, oci-layout://PATH:TAG or oci-layout://PATH@sha256:…
+    ");
     // A layer that is damaged is only noticed by who reads it.
     let layer = tar(&[("app/server.js", "one\n"), ("app/util.js", "util\n")]);
     let damaged = Layout { path: t.path("old") }.blob(&consign::base::BlobDigest::of(&layer).to_string());
     fs_err::write(&damaged, vec![0; layer.len()]).unwrap();
     assert_eq!(t.consign(["diff", "old", "new"]).output().code, Some(6));
-    insta::assert_snapshot!(t.consign(["diff", "old", "new", "--files"]).output(), @r"");
+    insta::assert_snapshot!(t.consign(["diff", "old", "new", "--files", "--progress", "none"]).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: reading the layer sha256:[DIGEST] of `old`: the content of sha256:[DIGEST] has the digest sha256:[DIGEST]
+    ");
 }

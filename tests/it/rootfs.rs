@@ -103,6 +103,7 @@ fn layers_are_laid_over_each_other() {
             ("opaque/new", FILE, "new"),
             ("opaque/.wh..wh..opq", FILE, ""),
             ("becomes-file", FILE, "file"),
+            ("becomes-directory/", DIRECTORY, ""),
             ("becomes-directory/x", FILE, "inside"),
             // In the base, `lib` is a link.
             ("lib/library", FILE, "elf"),
@@ -111,10 +112,28 @@ fn layers_are_laid_over_each_other() {
         ],
         &[("a", FILE, "second"), (".wh.never-there", FILE, ""), ("etc/.wh.nothing", FILE, "")],
     ]);
-    let said = t.consign(PULL).output();
-    insta::assert_snapshot!(said, @r"");
+    let said = t.consign(PULL.iter().chain(&["--progress", "none"])).output();
+    insta::assert_snapshot!(said, @r"
+    exit: 0
+    ----- stdout -----
+    [HOST]/shop/api@sha256:[DIGEST]
+    ----- stderr -----
+    ");
     assert_eq!(digest(said.stdout.trim()), expected);
-    insta::assert_snapshot!(listed(&t.path("root")), @r"");
+    insta::assert_snapshot!(listed(&t.path("root")), @r#"
+    0640 1600000000 a "second" x1
+    0640 1600000000 b "first" x2
+    0750 1600000000 becomes-directory directory
+    0640 1600000000 becomes-directory/x "inside" x1
+    0640 1600000000 becomes-file "file" x1
+    0640 1600000000 c "first" x2
+    0777 1600000000 lib -> usr/lib
+    0755 0 opaque directory
+    0640 1600000000 opaque/new "new" x1
+    0750 1600000000 usr directory
+    0750 1600000000 usr/lib directory
+    0640 1600000000 usr/lib/library "elf" x1
+    "#);
 }
 
 #[test]
@@ -124,10 +143,28 @@ fn places_and_forms() {
     let json = t.consign(PULL.iter().chain(&["--format", "json"])).succeeds();
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&json["digest"], &json["entries"], &json["size"]), (&json!(expected), &json!(1), &json!(1)));
-    insta::assert_snapshot!(t.consign(PULL).output(), @r"");
-    insta::assert_snapshot!(t.consign(["pull", "shop/api:1", "no/where", "--type", "rootfs"]).output(), @r"");
+    insta::assert_snapshot!(t.consign(PULL).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: `root` is a directory that has something in it
+    hint: name a directory that is new or empty
+    ");
+    insta::assert_snapshot!(t.consign(["pull", "shop/api:1", "no/where", "--type", "rootfs"]).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: the folder of `no/where` does not exist
+    ");
     let other = ["pull", "shop/api:1", "other", "--platform", "linux/arm64"];
-    insta::assert_snapshot!(t.consign(other).env("CONSIGN_PULL_TYPE", "rootfs").output(), @r"");
+    insta::assert_snapshot!(t.consign(other).env("CONSIGN_PULL_TYPE", "rootfs").output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
+    error: `shop/api:1` is an image for linux/amd64, and linux/arm64 is asked for
+    hint: build for it with `--platform linux/amd64`, or choose an image that has the platform
+    ");
     assert!(!t.path("other").exists());
 }
 
@@ -205,7 +242,7 @@ fn an_interrupted_pull_leaves_nothing_behind() {
 fn nothing_stays_of_files_that_were_being_written() {
     let t = Context::with_ecr(&[]);
     let mut archive = tar::Builder::new(Vec::new());
-    for number in 0..60_000 {
+    for number in 0..30_000 {
         let mut header = tar::Header::new_ustar();
         header.set_size(0);
         header.set_mode(0o644);
@@ -222,6 +259,7 @@ fn nothing_stays_of_files_that_were_being_written() {
     let staged = || fs_err::read_dir(t.path("out")).unwrap().count() > 0;
     while !staged() {
         assert!(began.elapsed() < Duration::from_secs(60), "nothing was written");
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before");
         std::thread::sleep(Duration::from_millis(1));
     }
     interrupt(&child);

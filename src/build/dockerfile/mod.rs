@@ -62,7 +62,8 @@ pub fn prepare(request: &Request<'_>) -> Result<Recipe, DockerfileError> {
     let (evaluated, images) = with_bases(request, evaluated)?;
     run::refuse(file, &evaluated)?;
     for name in &evaluated.unused_build_args {
-        reporter.warn(format!("the build argument `{name}` is not used: no ARG that is needed has that name"));
+        reporter
+            .warn(format!("the build argument `{name}` is not used: no ARG that is needed has that name"));
     }
     let workers = Workers::new(settings.threads).map_err(|source| BuildError::Threads { source })?;
     let cache = match &settings.cache_dir {

@@ -150,3 +150,15 @@ fn records_may_have_any_byte_in_them() {
     assert_eq!(extended.xattrs.get(&b"user.x"[..]).map(|value| value.to_vec()), Some(b"a\nb=c\0d".to_vec()));
     assert_eq!((extended.name.as_deref(), extended.mtime), (Some(&b"a=b/c"[..]), Some(-2)));
 }
+
+/// Many writers leave fields empty that they have nothing for.
+#[test]
+fn empty_fields_are_nothing() {
+    let mut header = Header::new_old();
+    header.as_old_mut().name[0] = b'x';
+    header.set_cksum();
+    let tar = [header.as_bytes().as_slice(), &[0; 1024]].concat();
+    let (files, _) = read(&tar[..], &how(&|_, _| true)).unwrap();
+    let tree: Tree = files.entries.into_iter().collect();
+    assert_eq!(tree.to_text(), "0000 0:0 0 file 0 x\n");
+}
