@@ -89,14 +89,22 @@ pub(super) fn contexts(args: &Build) -> Result<BTreeMap<String, NamedContext>, F
             };
             Ok((name.to_owned(), context))
         }
-        _ => Err(bad_option(OPTION, format!("`{text}` is not NAME=PATH, NAME=docker-image://REF or NAME=oci-layout://PATH"))),
+        _ => Err(bad_option(
+            OPTION,
+            format!("`{text}` is not NAME=PATH, NAME=docker-image://REF or NAME=oci-layout://PATH"),
+        )),
     };
     args.contexts.iter().map(context).collect()
 }
 
 /// Tells in a line that there would be more to say of a file that is built. Findings that the file itself calls errors
 /// are.
-pub(super) fn before_build(file: &Path, text: &str, options: &Options, context: &Context) -> Result<(), Fail> {
+pub(super) fn before_build(
+    file: &Path,
+    text: &str,
+    options: &Options,
+    context: &Context,
+) -> Result<(), Fail> {
     let checked = dockerfile::check(file, text, options, &|_, _| None);
     if checked.error.is_some() || checked.findings.is_empty() {
         return Ok(()); // What is wrong is told by whoever carries it out.
@@ -105,7 +113,9 @@ pub(super) fn before_build(file: &Path, text: &str, options: &Options, context: 
         return tell(file, checked, context);
     }
     let number = human::count(checked.findings.len(), "finding");
-    context.reporter.warn(format!("`{}`: {number}; `consign build --check` shows what could be better", file.display()));
+    context
+        .reporter
+        .warn(format!("`{}`: {number}; `consign build --check` shows what could be better", file.display()));
     Ok(())
 }
 

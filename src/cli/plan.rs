@@ -31,7 +31,10 @@ pub(super) fn plan(args: &Build) -> Result<Asked, Fail> {
         Some(Read::Yaml(plan)) => (plan, None),
         Some(Read::Dockerfile(dockerfile)) => {
             not_with_dockerfile(args)?;
-            (Plan { layers: Vec::new(), config: ImageSettings::default(), ..spec::directory("/") }, Some(*dockerfile))
+            (
+                Plan { layers: Vec::new(), config: ImageSettings::default(), ..spec::directory("/") },
+                Some(*dockerfile),
+            )
         }
     };
     if plan.layers.is_empty() && dockerfile.is_none() {
@@ -73,7 +76,10 @@ pub(super) fn plan(args: &Build) -> Result<Asked, Fail> {
 /// What a Dockerfile says itself.
 fn not_with_dockerfile(args: &Build) -> Result<(), Fail> {
     let (option, instead) = match &args.image {
-        ImageOptions { base: Some(_), .. } => ("--base", "its FROM names the image to build on; an ARG in front of it can be set with `--build-arg`"),
+        ImageOptions { base: Some(_), .. } => (
+            "--base",
+            "its FROM names the image to build on; an ARG in front of it can be set with `--build-arg`",
+        ),
         ImageOptions { chown: Some(_), .. } => ("--chown", "write `COPY --chown=…` in it"),
         _ => return Ok(()),
     };

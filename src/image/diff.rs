@@ -120,7 +120,9 @@ fn flatten(name: &str, value: Value, fields: &mut Map<String, Value>) {
                 flatten(&name, value, fields);
             }
         }
-        Value::Object(_) if ["config.ExposedPorts.", "config.Volumes."].iter().any(|set| name.starts_with(set)) => {
+        Value::Object(_)
+            if ["config.ExposedPorts.", "config.Volumes."].iter().any(|set| name.starts_with(set)) =>
+        {
             fields.insert(name.to_owned(), Value::Bool(true));
         }
         Value::Object(_) | Value::Null => {}
@@ -156,12 +158,8 @@ fn layers(a: Parts<'_>, b: Parts<'_>) -> Layers {
         let layers = here.iter().map(|(blob, diff_id, created_by)| {
             let is_shared = blobs.contains(&blob.digest);
             let recompressed = !is_shared && tars.contains_key(diff_id);
-            let layer = Layer {
-                digest: blob.digest,
-                size: blob.size,
-                created_by: created_by.clone(),
-                recompressed,
-            };
+            let layer =
+                Layer { digest: blob.digest, size: blob.size, created_by: created_by.clone(), recompressed };
             (layer, is_shared)
         });
         layers.collect::<Vec<_>>()
@@ -171,11 +169,7 @@ fn layers(a: Parts<'_>, b: Parts<'_>) -> Layers {
         kept.map(|(layer, _)| layer.clone()).collect::<Vec<_>>()
     };
     let (ours, theirs) = (only(&ours, &theirs), only(&theirs, &ours));
-    Layers {
-        shared: without(&theirs, true),
-        removed: without(&ours, false),
-        added: without(&theirs, false),
-    }
+    Layers { shared: without(&theirs, true), removed: without(&ours, false), added: without(&theirs, false) }
 }
 
 #[cfg(test)]
@@ -201,7 +195,10 @@ mod tests {
         (Document::write(manifest, MediaType::OCI_MANIFEST), config)
     }
 
-    fn differ(a: &(Document<Manifest>, Document<ImageConfig>), b: &(Document<Manifest>, Document<ImageConfig>)) -> ImageDiff {
+    fn differ(
+        a: &(Document<Manifest>, Document<ImageConfig>),
+        b: &(Document<Manifest>, Document<ImageConfig>),
+    ) -> ImageDiff {
         diff((&a.0, &a.1), (&b.0, &b.1))
     }
 
@@ -265,10 +262,15 @@ mod tests {
             &["1=1", "4=4", "5=2", "3=3"],
         );
         let ImageDiff { history_removed, history_added, layers, .. } = differ(&a, &b);
-        let by = |steps: &[History]| steps.iter().map(|step| step.created_by.clone().unwrap()).collect::<Vec<_>>();
-        assert_eq!((by(&history_removed), by(&history_added)), (vec!["env".into(), "old".into()], vec!["new".into(), "again".into()]));
+        let by =
+            |steps: &[History]| steps.iter().map(|step| step.created_by.clone().unwrap()).collect::<Vec<_>>();
+        assert_eq!(
+            (by(&history_removed), by(&history_added)),
+            (vec!["env".into(), "old".into()], vec!["new".into(), "again".into()])
+        );
         let shown = |layers: &[Layer]| {
-            let line = |layer: &Layer| format!("{} {}", layer.created_by.as_deref().unwrap(), layer.recompressed);
+            let line =
+                |layer: &Layer| format!("{} {}", layer.created_by.as_deref().unwrap(), layer.recompressed);
             layers.iter().map(line).collect::<Vec<_>>()
         };
         assert_eq!(shown(&layers.shared), ["base false", "last false"]);

@@ -30,8 +30,8 @@ pub use read::{RemoteSource, fetch, fetch_document};
 pub use remote::RemoteBlobs;
 pub use save::save;
 pub use share::share;
-pub use web::{Web, WebError};
 pub use source::{Cancelled, Made, Memory, Sink, Source, SourceError};
+pub use web::{Web, WebError};
 
 use crate::base::{BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};
 use std::collections::HashSet;

@@ -75,12 +75,12 @@ impl Failure for WebError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Refused { status, .. } if matches!(status.as_u16(), 401 | 403) => Some(
-                "no credentials are sent: download it in a step of the job before, and COPY it".into(),
-            ),
-            Self::Other { found, .. } => {
-                Some(format!("if the file is right, write `--checksum={found}`; if not, somebody has changed it"))
+            Self::Refused { status, .. } if matches!(status.as_u16(), 401 | 403) => {
+                Some("no credentials are sent: download it in a step of the job before, and COPY it".into())
             }
+            Self::Other { found, .. } => Some(format!(
+                "if the file is right, write `--checksum={found}`; if not, somebody has changed it"
+            )),
             Self::Kept { .. } => Some("TMPDIR names the folder of temporary files".into()),
             _ => None,
         }

@@ -67,7 +67,9 @@ mod tests {
             let found = Wildcard::new(pattern.as_bytes()).unwrap().matches(path.as_bytes());
             assert_eq!(found, expected, "{pattern} {path}");
         }
-        assert!(Wildcard::new(b"[a").is_err() && Wildcard::new(b"[]").is_err() && Wildcard::new(b"a\\").is_err());
+        assert!(
+            Wildcard::new(b"[a").is_err() && Wildcard::new(b"[]").is_err() && Wildcard::new(b"a\\").is_err()
+        );
         assert!(is_wildcard(b"a*") && is_wildcard(b"[a]") && !is_wildcard(br"a\*") && !is_wildcard(b"a\\"));
     }
 }

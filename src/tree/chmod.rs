@@ -11,7 +11,9 @@ const EVERYBODY: u32 = SET_IDS | 0o777;
 pub(super) fn changed(change: &Mode, old: u32, is_directory: bool) -> u32 {
     match change {
         Mode::Bits(bits) => *bits,
-        Mode::Symbolic(text) => text.split(',').fold(old, |mode, clause| apply(clause, mode, old, is_directory)),
+        Mode::Symbolic(text) => {
+            text.split(',').fold(old, |mode, clause| apply(clause, mode, old, is_directory))
+        }
     }
 }
 

@@ -344,7 +344,12 @@ impl<'f> Change<'f> {
 }
 
 /// What is in a source that is an archive, if such are unpacked.
-fn unpacked(from: &Tree, source: &Source, entry: &Entry, how: &Placing<'_>) -> Result<Option<Tree>, CopyError> {
+fn unpacked(
+    from: &Tree,
+    source: &Source,
+    entry: &Entry,
+    how: &Placing<'_>,
+) -> Result<Option<Tree>, CopyError> {
     let Some(Unpack(unpack)) = how.unpack else { return Ok(None) };
     let node = match &entry.node {
         Node::HardLink(original) => from.get(original).map(|entry| &entry.node),

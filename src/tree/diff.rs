@@ -244,10 +244,9 @@ impl Differences {
 
 fn same_content(a: &File, b: &File) -> bool {
     let at_one_place = match (&a.content, &b.content) {
-        (
-            Content::Elsewhere { layer: a, path: at, .. },
-            Content::Elsewhere { layer: b, path: there, .. },
-        ) => a == b && at == there,
+        (Content::Elsewhere { layer: a, path: at, .. }, Content::Elsewhere { layer: b, path: there, .. }) => {
+            a == b && at == there
+        }
         _ => false,
     };
     a.size == b.size && (at_one_place || digest(a).is_some_and(|known| Some(known) == digest(b)))
@@ -334,7 +333,18 @@ mod tests {
             ("size", file("12")),
             ("xattr", capable),
         ]);
-        insta::assert_snapshot!(shown(&a, &b, false), @r"");
+        insta::assert_snapshot!(shown(&a, &b, false), @r"
+        ~ content content sha256:7692c3a > sha256:3fc4ccf
+        ~ dev device 1:3 > 1:5
+        - gone directory
+        - gone/x file
+        ~ kind type file > symbolic link
+        ~ link link a > b
+        + new file
+        ~ owner mode 0644 > 4755, owner 0:0 > 5:6
+        ~ size size 1 > 2, content sha256:6b86b27 > sha256:6b51d43
+        ~ xattr xattr none > user.a=01ff
+        ");
         assert!(shown(&a, &b, true).contains("~ owner mode 0644 > 4755, owner 0:0 > 5:6, time 0 > 7\n"));
         assert_eq!(shown(&a, &a, true), "");
     }
@@ -357,7 +367,8 @@ mod tests {
     fn a_directory_that_has_no_entry_is_there() {
         let mut directory = entry(Node::Directory);
         directory.metadata.mode = 0o755;
-        let (with, without) = (tree(vec![("d", directory), ("d/x", file("x"))]), tree(vec![("d/x", file("x"))]));
+        let (with, without) =
+            (tree(vec![("d", directory), ("d/x", file("x"))]), tree(vec![("d/x", file("x"))]));
         assert_eq!(shown(&with, &without, true), "");
         assert_eq!(shown(&with, &Tree::new(), true), "- d directory\n- d/x file\n");
     }

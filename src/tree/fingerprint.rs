@@ -140,7 +140,7 @@ mod tests {
             include,
             exclude,
             owner,
-            modes,
+            modes: Some(modes),
             mtime: 0,
             parents: true,
             threads: 1,

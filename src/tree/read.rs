@@ -467,12 +467,7 @@ impl Walk<'_> {
         }
     }
 
-    fn directory(
-        &self,
-        parent: BorrowedFd<'_>,
-        name: &CString,
-        path: &[u8],
-    ) -> Result<Entry, ReadError> {
+    fn directory(&self, parent: BorrowedFd<'_>, name: &CString, path: &[u8]) -> Result<Entry, ReadError> {
         let mode = match self.request.modes {
             Some(modes) => modes.directories,
             None => self.stat(parent, name, path)?.st_mode & 0o7777,

@@ -99,7 +99,9 @@ impl Failure for WriteError {
             Self::Occupied { .. } => Some("name a directory that is new or empty".into()),
             Self::Entry { source, .. } | Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull => Some("make room on that disk, or write to another one".into()),
-                io::ErrorKind::ResourceBusy => Some("name a directory that is new: this one is in use".into()),
+                io::ErrorKind::ResourceBusy => {
+                    Some("name a directory that is new: this one is in use".into())
+                }
                 _ => None,
             },
             _ => None,
@@ -193,7 +195,9 @@ fn folder(destination: &Path) -> Result<&Path, WriteError> {
     }
     match fs_err::symlink_metadata(destination) {
         Ok(found) if !found.is_dir() => Err(occupied("there already, and is no directory")),
-        Ok(_) if fs_err::read_dir(destination).is_ok_and(|mut entries| entries.next().is_none()) => Ok(folder),
+        Ok(_) if fs_err::read_dir(destination).is_ok_and(|mut entries| entries.next().is_none()) => {
+            Ok(folder)
+        }
         Ok(_) => Err(occupied("a directory that has something in it")),
         Err(_) => Ok(folder),
     }
@@ -265,8 +269,10 @@ impl Writer<'_> {
             Node::Directory => rustix::fs::mkdirat(above, name, Mode::RWXU).map_err(failed),
             Node::HardLink(_) => Ok(()),
             Node::File(file) => {
-                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                let handle = rustix::fs::openat(above, name, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
+                let flags =
+                    OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                let handle =
+                    rustix::fs::openat(above, name, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
                 let handle = self.fill(path, file, handle)?;
                 self.describe(path, handle.as_fd(), &entry.metadata)
             }
@@ -330,7 +336,12 @@ impl Writer<'_> {
 
     /// Owner, attributes, mode and time of what is open. The owner comes first, since it takes setuid bits and
     /// capabilities away.
-    fn describe(&mut self, path: &TreePath, handle: BorrowedFd<'_>, metadata: &Metadata) -> Result<(), WriteError> {
+    fn describe(
+        &mut self,
+        path: &TreePath,
+        handle: BorrowedFd<'_>,
+        metadata: &Metadata,
+    ) -> Result<(), WriteError> {
         let is_owned = self.owned(path, metadata, |uid, gid| rustix::fs::fchown(handle, uid, gid))?;
         for (name, value) in metadata.xattrs.iter().flat_map(|all| all.iter()) {
             if rustix::fs::fsetxattr(handle, &**name, value, XattrFlags::empty()).is_err() {
@@ -534,7 +545,8 @@ mod tests {
             assert_eq!(stat(name).mtime(), 1_700_000_000, "{name}");
         }
         assert_eq!(stat("implied").mtime(), 0);
-        let names: Vec<_> = fs_err::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let names: Vec<_> =
+            fs_err::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["root"], "the staging directory stayed");
     }
 
@@ -566,7 +578,8 @@ mod tests {
                 matches!(error, WriteError::NoDirectory { .. } | WriteError::NoOriginal { .. }),
                 "{what}: {error}"
             );
-            let left: Vec<_> = fs_err::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+            let left: Vec<_> =
+                fs_err::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
             assert_eq!(left, ["outside"], "{what}");
             assert_eq!(fs_err::read_dir(&outside).unwrap().count(), 1, "{what}");
             assert_eq!(fs_err::read_to_string(outside.join("secret")).unwrap(), "s", "{what}");
@@ -607,7 +620,11 @@ mod tests {
         let mut theirs = file("x");
         theirs.metadata = Metadata { mode: 0o6755, uid: 12, gid: 34, ..theirs.metadata };
         let device = Device { is_block: false, major: 1, minor: 3 };
-        let all = tree(vec![("null", entry(Node::Device(device))), ("also-null", link("null")), ("theirs", theirs)]);
+        let all = tree(vec![
+            ("null", entry(Node::Device(device))),
+            ("also-null", link("null")),
+            ("theirs", theirs),
+        ]);
         let written = write(&all, &folder.path().join("root"), &go()).unwrap();
         let stat = fs_err::metadata(folder.path().join("root/theirs")).unwrap();
         if written.other_owner == 0 {

@@ -349,7 +349,7 @@ fn errors_of_any_command_are_annotations() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    ::error title=consign::unexpected argument '--tga' found%0A%0A  tip: to pass '--tga' as a value, use '-- --tga'%0A%0AUsage: consign build [OPTIONS] [CONTEXT]%0A%0AFor more information, try '--help'.
+    ::error title=consign::unexpected argument '--tga' found%0A%0A  tip: a similar argument exists: '--target'%0A%0AUsage: consign build --target <STAGE> [CONTEXT]%0A%0AFor more information, try '--help'.
     ");
     insta::assert_snapshot!(in_github(&t, t.consign(["build", "nowhere"])).output(), @r"
     exit: 2

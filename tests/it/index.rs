@@ -200,6 +200,8 @@ fn results_as_of_a_build() {
     CONSIGN_IMAGE_ID=sha256:[DIGEST]
     CONSIGN_REPOSITORY=[HOST]/shop/api
     CONSIGN_TAGS=[HOST]/shop/api:1 [HOST]/shop/api:latest
+    CONSIGN_DIGEST_LINUX_AMD64=sha256:[DIGEST]
+    CONSIGN_DIGEST_LINUX_ARM64=sha256:[DIGEST]
     ");
     insta::assert_snapshot!(shown("summary"), @r"
     ### `[HOST]/shop/api`

@@ -3,8 +3,8 @@
 use super::{DockerfileError, Request};
 use crate::build::{BuildError, read_ignore};
 use crate::spec::{Owner, Patterns};
-use crate::tree::read::{ReadError, ReadRequest, read};
 use crate::tree::Tree;
+use crate::tree::read::{ReadError, ReadRequest, read};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -9,7 +9,9 @@ use crate::spec::dockerfile::step::{CopyFiles, Source, Step};
 use crate::spec::dockerfile::{EvaluatedStage, Origin, Part};
 use crate::spec::{Patterns, SpecError};
 use crate::tree::copy::nearest;
-use crate::tree::{Change, CopyError, Entry, File, FileSystem, Metadata, Node, Placing, Tree, TreePath, Unpack};
+use crate::tree::{
+    Change, CopyError, Entry, File, FileSystem, Metadata, Node, Placing, Tree, TreePath, Unpack,
+};
 use std::sync::Arc;
 
 impl Build<'_> {
@@ -25,7 +27,11 @@ impl Build<'_> {
         let file = self.request.file;
         let problem = |part, message: String, hint| file.problem(step, part, message, hint);
         let exclude = Patterns::of_flags(&copy.exclude).map_err(|error| {
-            problem(Part::Exclude(error.line - 1), format!("`{}` is not a pattern: {}", error.pattern, error.reason), None)
+            problem(
+                Part::Exclude(error.line - 1),
+                format!("`{}` is not a pattern: {}", error.pattern, error.reason),
+                None,
+            )
         })?;
         let owner = match &copy.chown {
             Some(text) => Some(self.owner(stage, step, Part::Chown, text)?),
@@ -43,7 +49,8 @@ impl Build<'_> {
                     let name = name_in(url);
                     let checksum = copy.checksum.as_ref().and_then(|text| text.parse().ok());
                     let fetched = self.request.web.fetch(url, checksum).map_err(|error| {
-                        let part = if matches!(error, WebError::Other { .. }) { Part::Checksum } else { part };
+                        let part =
+                            if matches!(error, WebError::Other { .. }) { Part::Checksum } else { part };
                         self.failed(step, part, &(Arc::new(error) as Arc<dyn Failure>))
                     })?;
                     let tree = single(&name, fetched, 0o600, self.request.settings.epoch);
@@ -72,9 +79,8 @@ impl Build<'_> {
         };
         let mut change = Change::new(files, self.request.settings.epoch);
         let epoch = self.request.settings.epoch;
-        let unpack = |file: &File| {
-            archive::unpack(file, epoch).map_err(|error| crate::base::failure::causes(&error))
-        };
+        let unpack =
+            |file: &File| archive::unpack(file, epoch).map_err(|error| crate::base::failure::causes(&error));
         for (part, tree, path, literal) in &sources {
             let placing = Placing {
                 destination: copy.destination.as_bytes(),
@@ -91,7 +97,9 @@ impl Build<'_> {
                 .map_err(|error| self.refused(step, *part, copy, tree, error))?;
             if count == 0 {
                 let line = step.line;
-                self.request.reporter.warn(format!("line {line}: `{path}` matches nothing, so nothing is copied"));
+                self.request
+                    .reporter
+                    .warn(format!("line {line}: `{path}` matches nothing, so nothing is copied"));
             }
         }
         let layer = change.finish();
@@ -113,12 +121,15 @@ impl Build<'_> {
             None => self.contexts.main(self.request),
             Some(Origin::Scratch) => Ok(Arc::default()),
             Some(Origin::Stage(number)) => {
-                let mut stage = self.stages.remove(number).expect("invariant: a stage takes from those above it");
+                let mut stage =
+                    self.stages.remove(number).expect("invariant: a stage takes from those above it");
                 let tree = stage.tree(self).map_err(|failure| self.failed(step, Part::From, &failure));
                 self.stages.insert(*number, stage);
                 tree
             }
-            Some(Origin::Context(name)) if image_name(from.unwrap_or(&Origin::Scratch), self.request.contexts).is_none() => {
+            Some(Origin::Context(name))
+                if image_name(from.unwrap_or(&Origin::Scratch), self.request.contexts).is_none() =>
+            {
                 self.contexts.named(self.request, name)
             }
             Some(origin @ (Origin::Context(_) | Origin::Image(_))) => {
@@ -151,7 +162,9 @@ impl Build<'_> {
                 let (place, hidden) = self.place(copy.from.as_ref(), &path);
                 let message = format!("`{shown}` is not in {place}");
                 let hint = if hidden {
-                    Some(format!("it is on disk, but the ignore file leaves it out: add `!{path}` at its end, or copy something else"))
+                    Some(format!(
+                        "it is on disk, but the ignore file leaves it out: add `!{path}` at its end, or copy something else"
+                    ))
                 } else {
                     nearest(tree, &path).map(|near| format!("did you mean `{near}`?"))
                 };
@@ -159,9 +172,16 @@ impl Build<'_> {
             }
             CopyError::Pattern(error) => {
                 let message = format!("`{}` is not a pattern: {}", error.pattern, error.reason);
-                file.problem(step, part, message, Some("a sign that is meant as such needs a `\\` before it".into()))
+                file.problem(
+                    step,
+                    part,
+                    message,
+                    Some("a sign that is meant as such needs a `\\` before it".into()),
+                )
             }
-            CopyError::Loop(_) | CopyError::NoPath { .. } | CopyError::Archive { .. } => file.problem(step, part, error.to_string(), None),
+            CopyError::Loop(_) | CopyError::NoPath { .. } | CopyError::Archive { .. } => {
+                file.problem(step, part, error.to_string(), None)
+            }
             CopyError::NotDirectory { .. } | CopyError::IsDirectory { .. } => {
                 let hint = "copy to another place, or copy what is in the directory name by name";
                 file.problem(step, Part::Destination, error.to_string(), Some(hint.into()))

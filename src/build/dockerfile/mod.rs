@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 /// What is built, and with what.
 #[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "most of what it leads to has nothing to show")]
 pub struct Request<'a> {
     /// What was read of the file.
     pub file: &'a Dockerfile,
@@ -84,10 +85,7 @@ pub fn prepare(request: &Request<'_>) -> Result<Recipe, DockerfileError> {
         Ok(RecipeLayer {
             name: layer.name,
             reason: layer.reason,
-            files: cache
-                .is_kept()
-                .then(|| tree.fingerprint())
-                .filter(|files| files.is_settled(settings.now)),
+            files: cache.is_kept().then(|| tree.fingerprint()).filter(|files| files.is_settled(settings.now)),
             tree,
         })
     });
@@ -133,7 +131,9 @@ fn with_bases(
             found = true;
         }
         let known = |origin: &Origin, platform: &Platform| match origin {
-            Origin::Context(name) if matches!(request.contexts.get(name), Some(NamedContext::Directory(_))) => {
+            Origin::Context(name)
+                if matches!(request.contexts.get(name), Some(NamedContext::Directory(_))) =>
+            {
                 Some(dockerfile::BaseImage::default())
             }
             _ => images.get(&(origin.clone(), platform.clone())).map(|image| brings(image)),

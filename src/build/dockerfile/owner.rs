@@ -87,7 +87,8 @@ fn content(files: &FileSystem, path: &str) -> Result<String, FileError> {
         Some(Node::HardLink(original)) => files.get(original).map(|entry| &entry.node),
         other => other,
     };
-    let Some(Node::File(file)) = node.filter(|node| matches!(node, Node::File(file) if file.size <= MOST_BYTES))
+    let Some(Node::File(file)) =
+        node.filter(|node| matches!(node, Node::File(file) if file.size <= MOST_BYTES))
     else {
         return Ok(String::new());
     };

@@ -25,7 +25,9 @@ pub(super) fn refuse(file: &Dockerfile, evaluated: &Evaluated) -> Result<(), Doc
 
 fn message(step: &Step) -> String {
     let what = if step.is_trigger { "the base wants a RUN here (ONBUILD)" } else { "RUN is not supported" };
-    format!("{what}: it needs a container to run in, and consign builds without a daemon and without containers")
+    format!(
+        "{what}: it needs a container to run in, and consign builds without a daemon and without containers"
+    )
 }
 
 /// What is run where, and what to do instead.
@@ -47,7 +49,10 @@ const INSTEAD: [(&[&str], &str); 9] = [
         &["go build", "go install", "go mod download"],
         "run `CGO_ENABLED=0 go build -o app .` in the job before, and write `COPY app /app`",
     ),
-    (&["cargo build"], "run `cargo build --release` in the job before, and COPY the program from `target/release`"),
+    (
+        &["cargo build"],
+        "run `cargo build --release` in the job before, and COPY the program from `target/release`",
+    ),
     (
         &["mvn ", "mvnw", "gradle"],
         "run the build in the job before, and COPY its result, such as `COPY target/app.jar /app.jar`",
@@ -56,7 +61,10 @@ const INSTEAD: [(&[&str], &str); 9] = [
         &["apt-get", "apt ", "apk ", "dnf ", "yum ", "microdnf"],
         "build on an image that has these packages; one with them is made and pushed now and then, by a job of its own",
     ),
-    (&["useradd", "adduser", "addgroup"], "write `USER 1000:1000` and `COPY --chown=1000:1000`: numbers need no account"),
+    (
+        &["useradd", "adduser", "addgroup"],
+        "write `USER 1000:1000` and `COPY --chown=1000:1000`: numbers need no account",
+    ),
     (
         &["mkdir", "chmod", "chown", "ln -s"],
         "write `WORKDIR /path` for a directory, `COPY --chmod=0755` and `COPY --chown=1000:1000` for modes and owners, \
@@ -81,7 +89,10 @@ mod tests {
     #[test]
     fn advice_fits_the_command() {
         let advice = |words: &[&str]| {
-            advice(&RunCommand { words: words.iter().map(|&word| word.to_owned()).collect(), documents: Vec::new() })
+            advice(&RunCommand {
+                words: words.iter().map(|&word| word.to_owned()).collect(),
+                documents: Vec::new(),
+            })
         };
         assert!(advice(&["/bin/sh", "-c", "npm ci --omit=dev"]).contains("node_modules"));
         assert!(advice(&["go", "build", "./..."]).contains("CGO_ENABLED"));

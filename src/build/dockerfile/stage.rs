@@ -126,19 +126,12 @@ impl Build<'_> {
         let files = stage.files(self).map_err(|failure| self.failed(step, Part::Keyword, &failure))?;
         let mut change = Change::new(files, self.request.settings.epoch);
         let made = change.make_directory(path.as_bytes(), 0o755, owner);
-        made.map_err(|error| {
-            self.request.file.problem(step, Part::Destination, error.to_string(), None)
-        })?;
+        made.map_err(|error| self.request.file.problem(step, Part::Destination, error.to_string(), None))?;
         Ok(change.finish())
     }
 
     /// A failure of something outside, at a step.
-    pub(super) fn failed(
-        &self,
-        step: &Step,
-        part: Part,
-        failure: &Arc<dyn Failure>,
-    ) -> DockerfileError {
+    pub(super) fn failed(&self, step: &Step, part: Part, failure: &Arc<dyn Failure>) -> DockerfileError {
         DockerfileError::at(failure, |message, hint| self.request.file.problem(step, part, message, hint))
     }
 }

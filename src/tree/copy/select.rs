@@ -106,7 +106,8 @@ pub fn nearest(tree: &Tree, path: &str) -> Option<String> {
         }
         let skipped = directory.as_ref().map_or(0, |path| path.as_bytes().len() + 1);
         let names = below(tree, directory.as_ref()).iter().map(|(path, _)| &path.as_bytes()[skipped..]);
-        let names = names.filter(|name| !name.contains(&b'/')).filter_map(|name| std::str::from_utf8(name).ok());
+        let names =
+            names.filter(|name| !name.contains(&b'/')).filter_map(|name| std::str::from_utf8(name).ok());
         let near = suggest::nearest(part, names)?;
         return Some(match &directory {
             Some(directory) => format!("{directory}/{near}"),
