@@ -57,6 +57,18 @@ pub enum GroundError {
         /// What it is.
         found: DiffId,
     },
+    /// A layer does not fit on those below it.
+    #[error("the layer {digest} of `{image}` can't be laid on those below it: `{path}` {why}")]
+    Unfit {
+        /// The image, as the user named it.
+        image: String,
+        /// The blob.
+        digest: BlobDigest,
+        /// The entry.
+        path: TreePath,
+        /// What about it.
+        why: String,
+    },
     /// A file that was listed is not there the second time.
     #[error("`{path}` is not in the layer {layer} any more")]
     Gone {
@@ -80,7 +92,17 @@ impl Failure for GroundError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Layer { source: ReadLayerError::Io(error), .. } => RegistryError::inside(error)?.hint(),
+            Self::Layer { source: ReadLayerError::Io(error), .. }
+                if RegistryError::inside(error).is_some() =>
+            {
+                RegistryError::inside(error)?.hint()
+            }
+            // The disk's fault, or the network's.
+            Self::Layer { source: ReadLayerError::Io(error), .. }
+                if !matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
+            {
+                None
+            }
             Self::Gone { .. } => None,
             _ => Some("the image is damaged: push it again, or build on another one".into()),
         }
@@ -129,8 +151,12 @@ impl ImageFiles {
         let layers = image.layers();
         let read = self.read_all(&layers, keep)?;
         let mut files = FileSystem::new();
-        for layer in read {
-            lay(&mut files, &layer);
+        for (layer, given) in read.iter().zip(&layers) {
+            let digest = given.facts.descriptor.digest;
+            lay(&mut files, layer).map_err(|Unfit { path, why }| {
+                let image = image.name.clone();
+                GroundError::Unfit { image, digest, path, why }
+            })?;
         }
         Ok(files)
     }
@@ -242,38 +268,259 @@ fn has_content(entry: &Entry) -> bool {
     !matches!(&entry.node, Node::File(File { content: Content::Elsewhere { .. }, .. }))
 }
 
-/// Lays a layer over the files of those below it: first it takes away, then it puts.
-fn lay(files: &mut FileSystem, layer: &LayerFiles) {
+/// An entry that has no place in the files below its layer.
+#[derive(Debug)]
+struct Unfit {
+    path: TreePath,
+    why: String,
+}
+
+/// Lays a layer over the files of those below it: first it takes away, then it puts. As engines do, it follows the links
+/// on the way to an entry.
+fn lay(files: &mut FileSystem, layer: &LayerFiles) -> Result<(), Unfit> {
+    // Where the layer has a directory of its own in the place of a link, the link leads nowhere any more.
+    for (path, entry) in &layer.entries {
+        let link = matches!(files.get(path).map(|entry| &entry.node), Some(Node::Symlink(_)));
+        if link && matches!(entry.node, Node::Directory) {
+            files.put(path.clone(), entry.clone());
+        }
+    }
     for directory in &layer.opaque {
-        files.clear(directory.as_ref());
+        match directory {
+            None => files.clear(None),
+            // Below what is no directory there is nothing to take away.
+            Some(path) => {
+                if let Ok(place) = above(files, path).and_then(|directory| below(&directory, path)) {
+                    files.clear(Some(&place));
+                }
+            }
+        }
     }
     for path in &layer.whiteouts {
-        files.remove(path);
-    }
-    // Entries of one directory come one after another.
-    let mut above: Option<(TreePath, Option<TreePath>)> = None;
-    for (path, entry) in &layer.entries {
-        let path = match path.parent() {
-            None => path.clone(),
-            Some(parent) => {
-                if above.as_ref().is_none_or(|(known, _)| *known != parent) {
-                    // Engines follow the links on the way to an entry.
-                    let real = files.resolve(parent.as_bytes()).ok().flatten();
-                    above = Some((parent.clone(), real.filter(|real| *real != parent)));
-                }
-                match above.as_ref().and_then(|(_, real)| real.as_ref()) {
-                    Some(real) => real.join(path.name()).unwrap_or_else(|_| path.clone()),
-                    None => path.clone(),
-                }
-            }
-        };
-        match &entry.node {
-            Node::HardLink(target) => files.link(path, target),
-            Node::Symlink(_) => {
-                above = None;
-                files.put(path, entry.clone());
-            }
-            _ => files.put(path, entry.clone()),
+        if let Ok(place) = above(files, path).and_then(|directory| below(&directory, path)) {
+            files.remove(&place);
         }
+    }
+    // Entries of one directory come one after another: where that is needs to be found out once.
+    let mut known: Option<(TreePath, Option<TreePath>)> = None;
+    for (path, entry) in &layer.entries {
+        let parent = path.parent();
+        let directory = match &known {
+            Some((asked, found)) if Some(asked) == parent.as_ref() => found.clone(),
+            _ => above(files, path)?,
+        };
+        let place = below(&directory, path)?;
+        match &entry.node {
+            Node::HardLink(target) => {
+                let original = below(&above(files, target)?, target)?;
+                if !files.link(place, &original) {
+                    let why = format!("is a hard link to `{target}`, where no file is");
+                    return Err(Unfit { path: path.clone(), why });
+                }
+            }
+            _ => files.put(place, entry.clone()),
+        }
+        // A file changes nothing on the way to the next one; anything else may.
+        known = parent.map(|parent| (parent, directory)).filter(|_| matches!(entry.node, Node::File(_)));
+    }
+    Ok(())
+}
+
+/// Where the directory is that `path` lies in, links followed; none is the root.
+fn above(files: &FileSystem, path: &TreePath) -> Result<Option<TreePath>, Unfit> {
+    let Some(parent) = path.parent() else { return Ok(None) };
+    let unfit = |why: String| Unfit { path: path.clone(), why };
+    let found =
+        files.resolve(parent.as_bytes()).map_err(|error| unfit(format!("lies behind links: {error}")))?;
+    let mut way = found.clone();
+    while let Some(directory) = way {
+        if files.get(&directory).is_some_and(|entry| !matches!(entry.node, Node::Directory)) {
+            return Err(unfit(format!("lies below `{directory}`, which is no directory")));
+        }
+        way = directory.parent();
+    }
+    Ok(found)
+}
+
+/// The entry of the name of `path` in `directory`; none is the root.
+fn below(directory: &Option<TreePath>, path: &TreePath) -> Result<TreePath, Unfit> {
+    let place = match directory {
+        Some(directory) => directory.join(path.name()),
+        None => TreePath::new(path.name()),
+    };
+    place.map_err(|error| Unfit { path: path.clone(), why: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::testing::{Numbers, entry, path};
+
+    fn file(text: &str) -> Node {
+        Node::File(File::in_memory(text.as_bytes()))
+    }
+
+    fn symlink(text: &str) -> Node {
+        Node::Symlink(text.as_bytes().into())
+    }
+
+    fn layer(entries: Vec<(&str, Node)>) -> LayerFiles {
+        let entries = entries.into_iter().map(|(name, node)| (path(name), entry(node))).collect();
+        LayerFiles { entries, ..LayerFiles::default() }
+    }
+
+    fn names(files: &FileSystem) -> Vec<String> {
+        files.to_tree().iter().map(|(path, _)| path.to_string()).collect()
+    }
+
+    #[test]
+    fn links_on_the_way_are_followed() {
+        let mut files = FileSystem::new();
+        let base = vec![
+            ("lib", symlink("usr/lib")),
+            ("top", symlink("/")),
+            ("usr/lib", Node::Directory),
+            ("usr/lib/a", file("a")),
+            ("usr/lib/b", file("b")),
+        ];
+        lay(&mut files, &layer(base)).unwrap();
+        let mut second =
+            layer(vec![("lib/c", file("c")), ("top/d", file("d")), ("e", Node::HardLink(path("lib/a")))]);
+        second.whiteouts.push(path("lib/b"));
+        lay(&mut files, &second).unwrap();
+        let expected = ["d", "e", "lib", "top", "usr/lib", "usr/lib/a", "usr/lib/c"];
+        assert_eq!(names(&files), expected);
+    }
+
+    #[test]
+    fn a_directory_in_the_place_of_a_link_takes_nothing_from_where_it_led() {
+        let mut files = FileSystem::new();
+        lay(&mut files, &layer(vec![("d", symlink("x")), ("x", Node::Directory), ("x/f", file("f"))]))
+            .unwrap();
+        // Overlay file systems mark such a directory as opaque.
+        let mut second = layer(vec![("d", Node::Directory), ("d/f", file("new"))]);
+        second.opaque.push(Some(path("d")));
+        second.whiteouts.push(path("d/g"));
+        lay(&mut files, &second).unwrap();
+        assert_eq!(names(&files), ["d", "d/f", "x", "x/f"]);
+        // In whatever order the tar has them.
+        lay(&mut files, &layer(vec![("l", symlink("x"))])).unwrap();
+        lay(&mut files, &layer(vec![("l/1", file("1")), ("l", symlink("d")), ("l/2", file("2"))])).unwrap();
+        assert_eq!(names(&files), ["d", "d/2", "d/f", "l", "x", "x/1", "x/f"]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error() {
+        for (entries, says) in [
+            (vec![("f", file("f")), ("f/g", file("g"))], "`f/g` lies below `f`, which is no directory"),
+            (vec![("f", file("f")), ("l", symlink("f")), ("l/g", file("g"))], "`l/g` lies below `f`"),
+            (
+                vec![("l", symlink("l")), ("l/g", file("g"))],
+                "`l/g` lies behind links: `l` leads through too many",
+            ),
+            (vec![("a", Node::HardLink(path("b")))], "`a` is a hard link to `b`, where no file is"),
+            (vec![("b", Node::Directory), ("a", Node::HardLink(path("b")))], "where no file is"),
+        ] {
+            let Unfit { path, why } = lay(&mut FileSystem::new(), &layer(entries)).unwrap_err();
+            let text = format!("`{path}` {why}");
+            assert!(text.contains(says), "{text}");
+        }
+    }
+
+    /// What a person would do with a list on paper: names, and the number of the file under each; none is a directory.
+    type Paper = BTreeMap<String, Option<u64>>;
+
+    fn strike(paper: &mut Paper, name: &str) {
+        paper.retain(|known, _| !known.starts_with(&format!("{name}/")));
+    }
+
+    #[test]
+    fn stacks_of_layers_are_what_they_are_on_paper() {
+        for seed in 0..400 {
+            let mut numbers = Numbers(seed);
+            let (mut files, mut paper) = (FileSystem::new(), Paper::new());
+            let mut next = 1;
+            for _ in 0..6 {
+                let mut layer = LayerFiles::default();
+                let name = |numbers: &mut Numbers| {
+                    let depth = 1 + numbers.below(3);
+                    let parts: Vec<_> =
+                        (0..depth).map(|_| ["a", "b", "c-d"][numbers.below(3) as usize]).collect();
+                    parts.join("/")
+                };
+                for _ in 0..numbers.below(3) {
+                    let gone = name(&mut numbers);
+                    if numbers.below(2) == 0 {
+                        layer.opaque.push(Some(path(&gone)));
+                    } else {
+                        layer.whiteouts.push(path(&gone));
+                    }
+                }
+                for gone in layer.opaque.iter().flatten() {
+                    strike(&mut paper, &gone.to_string());
+                }
+                for gone in &layer.whiteouts {
+                    strike(&mut paper, &gone.to_string());
+                    paper.remove(&gone.to_string());
+                }
+                for _ in 0..numbers.below(8) {
+                    let new = name(&mut numbers);
+                    if ancestors(&new).any(|above| matches!(paper.get(above), Some(Some(_)))) {
+                        continue;
+                    }
+                    let node = match numbers.below(4) {
+                        0 => {
+                            if !matches!(paper.get(&new), Some(None)) {
+                                paper.insert(new.clone(), None);
+                            }
+                            Node::Directory
+                        }
+                        1 => {
+                            let target = name(&mut numbers);
+                            let Some(Some(number)) = paper.get(&target).copied() else { continue };
+                            if target.starts_with(&format!("{new}/")) {
+                                continue;
+                            }
+                            strike(&mut paper, &new);
+                            paper.insert(new.clone(), Some(number));
+                            Node::HardLink(path(&target))
+                        }
+                        _ => {
+                            next += 1;
+                            strike(&mut paper, &new);
+                            paper.insert(new.clone(), Some(next));
+                            file(&"x".repeat(usize::try_from(next).unwrap()))
+                        }
+                    };
+                    layer.entries.push((path(&new), entry(node)));
+                }
+                lay(&mut files, &layer).unwrap();
+                assert_eq!(on_paper(&files.to_tree()), paper, "seed {seed}");
+            }
+        }
+    }
+
+    fn ancestors(name: &str) -> impl Iterator<Item = &str> {
+        name.match_indices('/').map(|(end, _)| &name[..end])
+    }
+
+    /// The number of a file is its length; its other names come after it.
+    fn on_paper(tree: &Tree) -> Paper {
+        let number = |path: &TreePath| match &tree.get(path).unwrap().node {
+            Node::File(file) => Some(file.size),
+            other => panic!("{path} is {other:?}"),
+        };
+        let line = |(path, entry): &(TreePath, Entry)| {
+            let number = match &entry.node {
+                Node::Directory => None,
+                Node::HardLink(original) => {
+                    assert!(original < path);
+                    number(original)
+                }
+                _ => number(path),
+            };
+            (path.to_string(), number)
+        };
+        tree.iter().map(line).collect()
     }
 }

@@ -18,6 +18,10 @@ const MOST_ENTRIES: usize = 5_000_000;
 const MOST_BYTES: u64 = 64 << 30;
 /// Bytes of a header that belongs to the next entry: a long name, extended attributes.
 const MOST_HEADER: u64 = 1 << 20;
+/// Bytes of all such headers of a layer: they are what is kept of it in memory.
+const MOST_HEADERS: u64 = 1 << 30;
+/// Bytes of a path, of a link's text too: no system takes more at once (`PATH_MAX` of Linux).
+const MOST_PATH: usize = 4096;
 /// Sizes and positions in a tar are multiples of this.
 const RECORD: u64 = 512;
 /// Memory that a frame of zstd may ask for, as a power of two: what `zstd --ultra` of every level needs.
@@ -73,6 +77,9 @@ pub enum ReadLayerError {
     /// It is larger than anybody needs.
     #[error("it has more than {MOST_ENTRIES} entries")]
     TooMany,
+    /// Its names and attributes are.
+    #[error("the long names and the attributes of its entries have more than {MOST_HEADERS} bytes")]
+    TooLong,
 }
 
 /// Reads the bytes of a layer or another archive, which may be compressed with gzip or zstd, and with bzip2 or xz, to
@@ -119,9 +126,16 @@ fn unpacked(tar: impl Read, how: &ReadLayer<'_>) -> Result<(LayerFiles, DiffId),
     let mut files = LayerFiles::default();
     let mut spool = Spool { folder: how.folder, writer: None, length: 0 };
     let mut extended = Extended::default();
+    let mut headers = 0_u64;
     while let Some(header) = next_header(&mut tar)? {
         let size = extended.size.unwrap_or(size_of(&header)?);
         let kind = header.entry_type();
+        if matches!(kind, EntryType::XHeader | EntryType::GNULongName | EntryType::GNULongLink) {
+            headers += header.entry_size()?.min(MOST_HEADER);
+            if headers > MOST_HEADERS {
+                return Err(ReadLayerError::TooLong);
+            }
+        }
         match kind {
             EntryType::XGlobalHeader => skip(&mut tar, padded(size))?, // Git writes one with the commit.
             EntryType::XHeader => extended.pax(&bounded(&mut tar, size_of(&header)?)?)?,
@@ -300,7 +314,7 @@ impl Raw<'_> {
         files: &mut LayerFiles,
     ) -> Result<(), ReadLayerError> {
         let raw = self.extended.name.take().unwrap_or_else(|| self.header.path_bytes().into_owned());
-        let wrong = |why| ReadLayerError::Name { name: String::from_utf8_lossy(&raw).into_owned(), why };
+        let wrong = |why| ReadLayerError::Name { name: shown(&raw), why };
         let Some(path) = path(&raw).map_err(wrong)? else {
             return Ok(()); // The root; its mode is that of the container's.
         };
@@ -312,7 +326,12 @@ impl Raw<'_> {
         let kind = self.header.entry_type();
         let node = match kind {
             EntryType::Directory => Node::Directory,
-            EntryType::Symlink => Node::Symlink(link().into()),
+            EntryType::Symlink => match link() {
+                text if text.is_empty() => return Err(wrong("is a symbolic link to nothing")),
+                text if text.len() > MOST_PATH => return Err(wrong(TOO_LONG)),
+                text if text.contains(&0) => return Err(wrong("is a symbolic link with a NUL byte in it")),
+                text => Node::Symlink(text.into()),
+            },
             EntryType::Link => match self::path(&link()) {
                 Ok(Some(target)) => Node::HardLink(target),
                 _ => return Err(wrong("is a hard link to nothing")),
@@ -398,9 +417,21 @@ impl LayerFiles {
     }
 }
 
+const TOO_LONG: &str = "is longer than any system takes: that is 4096 bytes";
+
+/// A name for messages: the front of it, if it is long.
+fn shown(raw: &[u8]) -> String {
+    const FRONT: usize = 200;
+    let front = String::from_utf8_lossy(&raw[..raw.len().min(FRONT)]);
+    if raw.len() > FRONT { format!("{front}…") } else { front.into_owned() }
+}
+
 /// A path inside the root; none is the root itself.
 fn path(raw: &[u8]) -> Result<Option<TreePath>, &'static str> {
     use crate::tree::path::TreePathError;
+    if raw.len() > MOST_PATH {
+        return Err(TOO_LONG);
+    }
     match TreePath::new(raw) {
         Ok(path) => Ok(Some(path)),
         Err(TreePathError::Root) => Ok(None),

@@ -18,8 +18,8 @@ pub struct LinkLoop(pub String);
 #[derive(Debug, Clone, Default)]
 pub struct FileSystem {
     entries: BTreeMap<TreePath, Entry>,
-    /// Files that have other names: a hard link leads to each of them.
-    linked: BTreeSet<TreePath>,
+    /// The other names of files that have some: the hard links that lead to each.
+    names: BTreeMap<TreePath, BTreeSet<TreePath>>,
 }
 
 impl FileSystem {
@@ -61,36 +61,45 @@ impl FileSystem {
         }
         self.forget(&path);
         if let Node::HardLink(original) = &entry.node {
-            self.linked.insert(original.clone());
+            self.names.entry(original.clone()).or_default().insert(path.clone());
         }
         self.entries.insert(path, entry);
     }
 
-    /// Another name for the file `original`, which is there already or is a name of one that is. One that leads nowhere is
-    /// left out, as it could not be made.
-    pub fn link(&mut self, path: TreePath, original: &TreePath) {
+    /// Another name for the file `original`, which is there already or is a name of one that is. Says whether that could
+    /// be made. Of what is neither a file nor a directory it is a copy, which nobody can tell from another name.
+    pub fn link(&mut self, path: TreePath, original: &TreePath) -> bool {
+        let is_below =
+            original.as_bytes().strip_prefix(path.as_bytes()).is_some_and(|rest| rest.starts_with(b"/"));
+        if is_below || self.entries.get(original).is_none_or(|entry| matches!(entry.node, Node::Directory)) {
+            return false;
+        }
+        // The file may have its first name below a directory that makes room.
+        self.remove_below(&path);
         let mut original = original.clone();
         // A name leads to a file and never to another name.
         if let Some(Node::HardLink(file)) = self.entries.get(&original).map(|entry| &entry.node) {
             original = file.clone();
         }
-        let Some(entry) = self.entries.get(&original).cloned() else { return };
-        if path == original || matches!(entry.node, Node::Directory) {
-            return;
-        }
+        let Some(entry) = self.entries.get(&original).cloned() else { return false };
         let metadata = entry.metadata.clone();
-        if original < path {
-            return self.put(path, Entry { metadata, node: Node::HardLink(original) });
+        match &entry.node {
+            _ if path == original => {}
+            Node::File(_) if original < path => {
+                self.put(path, Entry { metadata, node: Node::HardLink(original) });
+            }
+            // In the order of a tree the file comes first.
+            Node::File(_) => {
+                self.put(path.clone(), entry);
+                let mut names = self.names.remove(&original).unwrap_or_default();
+                self.lead(&names, &path);
+                names.insert(original.clone());
+                self.names.insert(path.clone(), names);
+                self.entries.insert(original, Entry { metadata, node: Node::HardLink(path) });
+            }
+            _ => self.put(path, entry),
         }
-        // In the order of a tree the file comes first.
-        self.put(path.clone(), entry);
-        let leads_there = |entry: &Entry| matches!(&entry.node, Node::HardLink(to) if *to == original);
-        for (_, other) in self.entries.iter_mut().filter(|(_, entry)| leads_there(entry)) {
-            other.node = Node::HardLink(path.clone());
-        }
-        self.linked.remove(&original);
-        self.linked.insert(path.clone());
-        self.entries.insert(original, Entry { metadata, node: Node::HardLink(path) });
+        true
     }
 
     /// Takes away what is at `path`, and all below it.
@@ -130,42 +139,55 @@ impl FileSystem {
         let below = self.entries.range(first.clone()..).map(|(path, _)| path);
         let below = below.take_while(|path| path.as_bytes().starts_with(first.as_bytes()));
         let gone: Vec<TreePath> = below.cloned().collect();
-        for path in gone {
-            self.forget(&path);
+        // From the last: further names of a file come after it, and so nothing is handed on that goes as well.
+        for path in gone.iter().rev() {
+            self.forget(path);
         }
     }
 
     /// Takes the entry at `path` out. If it is a file that has other names, the first of them becomes the file.
     fn forget(&mut self, path: &TreePath) {
         let Some(gone) = self.entries.remove(path) else { return };
-        if !self.linked.remove(path) {
+        if let Node::HardLink(original) = &gone.node {
+            if let Some(names) = self.names.get_mut(original) {
+                names.remove(path);
+                if names.is_empty() {
+                    self.names.remove(original);
+                }
+            }
             return;
         }
-        let leads_here = |entry: &Entry| matches!(&entry.node, Node::HardLink(to) if to == path);
-        let mut names = self.entries.iter_mut().filter(|(_, entry)| leads_here(entry));
-        let Some((first, entry)) = names.next() else { return };
-        let first = first.clone();
-        entry.node = gone.node;
-        let mut more = false;
-        for (_, entry) in names {
-            entry.node = Node::HardLink(first.clone());
-            more = true;
+        let Some(mut names) = self.names.remove(path) else { return };
+        let Some(first) = names.pop_first() else { return };
+        if let Some(entry) = self.entries.get_mut(&first) {
+            entry.node = gone.node;
         }
-        if more {
-            self.linked.insert(first);
+        self.lead(&names, &first);
+        if !names.is_empty() {
+            self.names.insert(first, names);
+        }
+    }
+
+    /// Makes each of `names` another name of `file`.
+    fn lead(&mut self, names: &BTreeSet<TreePath>, file: &TreePath) {
+        for name in names {
+            if let Some(entry) = self.entries.get_mut(name) {
+                entry.node = Node::HardLink(file.clone());
+            }
         }
     }
 }
 
 impl From<&Tree> for FileSystem {
     fn from(tree: &Tree) -> Self {
-        let linked = tree.iter().filter_map(|(_, entry)| match &entry.node {
-            Node::HardLink(original) => Some(original.clone()),
-            _ => None,
-        });
-        let linked = linked.collect();
+        let mut names: BTreeMap<TreePath, BTreeSet<TreePath>> = BTreeMap::new();
+        for (path, entry) in tree {
+            if let Node::HardLink(original) = &entry.node {
+                names.entry(original.clone()).or_default().insert(path.clone());
+            }
+        }
         let entries = tree.iter().map(|(path, entry)| (path.clone(), entry.clone())).collect();
-        Self { entries, linked }
+        Self { entries, names }
     }
 }
 
@@ -278,9 +300,9 @@ mod tests {
     fn names_of_files_of_lower_layers() {
         let mut files = FileSystem::new();
         files.put(path("m"), file("x"));
-        files.link(path("z"), &path("m"));
-        files.link(path("a"), &path("z"));
-        files.link(path("b"), &path("nothing"));
+        assert!(files.link(path("z"), &path("m")));
+        assert!(files.link(path("a"), &path("z")));
+        assert!(!files.link(path("b"), &path("nothing")));
         let text = "0644 0:0 0 file 1 a\n0644 0:0 0 hard-link m => a\n0644 0:0 0 hard-link z => a\n";
         assert_eq!(files.to_tree().to_text(), text);
         files.remove(&path("a"));
@@ -290,6 +312,35 @@ mod tests {
         assert_eq!(files.to_tree().len(), 2);
         files.clear(None);
         assert!(files.to_tree().is_empty());
+    }
+
+    #[test]
+    fn names_that_can_t_be_or_are_copies() {
+        let mut files = FileSystem::new();
+        files.put(path("d/f"), file("x"));
+        files.put(path("e"), entry(Node::Directory));
+        files.put(path("s"), entry(Node::Symlink((*b"d/f").into())));
+        for (name, original) in [("d", "d/f"), ("x", "e"), ("x", "d")] {
+            assert!(!files.link(path(name), &path(original)), "{name} => {original}");
+        }
+        assert!(files.link(path("d/f"), &path("d/f")));
+        assert!(files.link(path("t"), &path("s")));
+        assert_eq!(
+            files.to_tree().to_text(),
+            "0644 0:0 0 file 1 d/f\n0644 0:0 0 directory e/\n0644 0:0 0 symlink s -> d/f\n0644 0:0 0 symlink t -> d/f\n"
+        );
+    }
+
+    #[test]
+    fn very_many_names_go_away_at_once() {
+        let mut files = FileSystem::new();
+        files.put(path("d/first"), file("x"));
+        for number in 0..50_000 {
+            assert!(files.link(path(&format!("d/name-{number}")), &path("d/first")));
+        }
+        files.link(path("e"), &path("d/first"));
+        files.remove(&path("d"));
+        assert_eq!(files.to_tree().to_text(), "0644 0:0 0 file 1 e\n");
     }
 
     #[test]

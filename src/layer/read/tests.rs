@@ -112,6 +112,7 @@ fn names_and_kinds_that_are_refused() {
         ("a/../../x", EntryType::Directory, "", "leads out of the root"),
         ("x", EntryType::Link, "../y", "`x` is a hard link to nothing"),
         ("x", EntryType::Link, "", "`x` is a hard link to nothing"),
+        ("x", EntryType::Symlink, "", "`x` is a symbolic link to nothing"),
         ("x", EntryType::new(b'V'), "", "`x` is of a kind that no layer has"),
         ("x", EntryType::GNUSparse, "", "sparse file"),
         ("a/.wh.", EntryType::Regular, "", "`a/.wh.` takes nothing away"),
@@ -137,6 +138,18 @@ fn what_is_broken_or_hostile_ends_soon() {
     header.set_size(8 << 30);
     header.set_cksum();
     assert!(error(header.as_bytes()).contains("8589934592 bytes"));
+    // Nor is one kept that nobody could make, or shown in full.
+    let mut builder = ::tar::Builder::new(Vec::new());
+    builder.append_pax_extensions([("path", "n/".repeat(2500).as_bytes())]).unwrap();
+    let mut header = Header::new_ustar();
+    header.set_size(0);
+    header.set_cksum();
+    builder.append(&header, io::empty()).unwrap();
+    let long = error(&builder.into_inner().unwrap());
+    assert!(
+        long.len() < 300 && long.ends_with("is longer than any system takes: that is 4096 bytes"),
+        "{long}"
+    );
     for records in ["5 a=b\n", "x path=y\n", "99999999999999999999 a=b\n", "3 =", "6 =b\n\n\n", "12 path=y"] {
         let broken = Extended::default().pax(records.as_bytes());
         assert!(broken.is_err(), "{records:?}");
