@@ -290,14 +290,14 @@ fn lay(files: &mut FileSystem, layer: &LayerFiles) -> Result<(), Unfit> {
             None => files.clear(None),
             // Below what is no directory there is nothing to take away.
             Some(path) => {
-                if let Ok(place) = above(files, path).and_then(|directory| below(&directory, path)) {
+                if let Ok(place) = above(files, path).and_then(|directory| below(directory.as_ref(), path)) {
                     files.clear(Some(&place));
                 }
             }
         }
     }
     for path in &layer.whiteouts {
-        if let Ok(place) = above(files, path).and_then(|directory| below(&directory, path)) {
+        if let Ok(place) = above(files, path).and_then(|directory| below(directory.as_ref(), path)) {
             files.remove(&place);
         }
     }
@@ -309,10 +309,10 @@ fn lay(files: &mut FileSystem, layer: &LayerFiles) -> Result<(), Unfit> {
             Some((asked, found)) if Some(asked) == parent.as_ref() => found.clone(),
             _ => above(files, path)?,
         };
-        let place = below(&directory, path)?;
+        let place = below(directory.as_ref(), path)?;
         match &entry.node {
             Node::HardLink(target) => {
-                let original = below(&above(files, target)?, target)?;
+                let original = below(above(files, target)?.as_ref(), target)?;
                 if !files.link(place, &original) {
                     let why = format!("is a hard link to `{target}`, where no file is");
                     return Err(Unfit { path: path.clone(), why });
@@ -343,7 +343,7 @@ fn above(files: &FileSystem, path: &TreePath) -> Result<Option<TreePath>, Unfit>
 }
 
 /// The entry of the name of `path` in `directory`; none is the root.
-fn below(directory: &Option<TreePath>, path: &TreePath) -> Result<TreePath, Unfit> {
+fn below(directory: Option<&TreePath>, path: &TreePath) -> Result<TreePath, Unfit> {
     let place = match directory {
         Some(directory) => directory.join(path.name()),
         None => TreePath::new(path.name()),
@@ -444,8 +444,9 @@ mod tests {
                 let mut layer = LayerFiles::default();
                 let name = |numbers: &mut Numbers| {
                     let depth = 1 + numbers.below(3);
-                    let parts: Vec<_> =
-                        (0..depth).map(|_| ["a", "b", "c-d"][numbers.below(3) as usize]).collect();
+                    let parts: Vec<_> = (0..depth)
+                        .map(|_| ["a", "b", "c-d"][usize::try_from(numbers.below(3)).unwrap()])
+                        .collect();
                     parts.join("/")
                 };
                 for _ in 0..numbers.below(3) {
