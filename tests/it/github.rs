@@ -117,6 +117,7 @@ fn every_option_of_build_is_an_input_and_the_other_way_round() {
         "annotation",
         "output",
         "push",
+        "check",
         "cache-from",
         "role-chaining",
         "role-external-id",
