@@ -117,6 +117,7 @@ fn every_option_of_build_is_an_input_and_the_other_way_round() {
         "annotation",
         "output",
         "push",
+        "check",
         "cache-from",
         "role-chaining",
         "role-external-id",
@@ -305,8 +306,9 @@ fn wrong_inputs_are_told_all_at_once() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
+    ::add-mask::hunter2
     ::error title=consign%3A inputs::the input `tgas` is no input of this action%0Ahint: did you mean `tags`?
-    ::error title=consign%3A inputs::the input `build-args` can't be used%0Ahint: this version of consign builds directories and consign.yaml alone, and only a Dockerfile uses it: take it out, or build with docker/build-push-action
+    ::error title=consign%3A inputs::the input `secrets` can't be used%0Ahint: only a RUN of a Dockerfile uses it, and nothing is run while an image is built: take it out, and use it in the step that does what the RUN would do
     ::error title=consign%3A inputs::the input `push` is neither true nor false%0Ahint: write `true` or `false`
     ");
     // By the name of the input, since nobody wrote the option.

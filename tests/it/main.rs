@@ -16,6 +16,7 @@ mod determinism;
 mod diff;
 mod distribution;
 mod dockerfile;
+mod dockerfile_build;
 mod docs;
 mod doctor;
 mod emulator_cli;

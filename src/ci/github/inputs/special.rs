@@ -15,12 +15,15 @@ pub(super) fn apply(values: &Values, gathered: &mut Gathered) {
     if let Some(text) = values.get("mask-aws-account-id") {
         gathered.request.mask_account = gathered.truth("mask-aws-account-id", text);
     }
-    for (name, allowed, hint) in [
-        ("registry-type", "private", "this version of consign works with private registries of ECR alone"),
-        ("call", "build", "the action builds; `consign build --check` says what is wrong with a Dockerfile"),
-    ] {
-        if values.get(name).is_some_and(|value| value != allowed) {
-            gathered.problem(name, format!("is not `{allowed}`"), hint);
+    if values.get("registry-type").is_some_and(|value| value != "private") {
+        let hint = "this version of consign works with private registries of ECR alone";
+        gathered.problem("registry-type", "is not `private`", hint);
+    }
+    match values.get("call") {
+        None | Some("build") => {}
+        Some("check") => gathered.switch("check"),
+        Some(_) => {
+            gathered.problem("call", "is neither `build` nor `check`", "outlines and targets are not shown");
         }
     }
     if let Some(text) = values.get("attests") {

@@ -330,7 +330,7 @@ pub const INPUTS: &[Input] = &[
     input(Build, "secret-envs", Refused(ONLY_RUN), "Refused"),
     input(Build, "secret-files", Refused(ONLY_RUN), "Refused"),
     input(Build, "ssh", Refused(ONLY_RUN), "Refused"),
-    input(Build, "call", Special, "build; anything else is refused"),
+    input(Build, "call", Special, "build, or check: then nothing is built; anything else is refused"),
     // Attestations.
     input(Build, "provenance", RefusedUnlessFalse(NO_ATTESTATION), "Refused unless it is false"),
     input(Build, "sbom", RefusedUnlessFalse(NO_ATTESTATION), "Refused unless it is false"),
