@@ -49,6 +49,23 @@ fn is_word(part: &str) -> bool {
     !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
+/// Names that people use for what Go calls otherwise, and variants that go without saying, as containerd has them
+/// (`platforms.Normalize`).
+fn normal<'t>(architecture: &'t str, variant: Option<&'t str>) -> (&'t str, Option<&'t str>) {
+    match (architecture, variant) {
+        ("x86_64" | "x86-64" | "amd64", variant) => ("amd64", variant.filter(|variant| *variant != "v1")),
+        ("aarch64" | "arm64", variant) => {
+            ("arm64", variant.filter(|variant| !matches!(*variant, "v8" | "8")))
+        }
+        ("i386", _) => ("386", None),
+        ("armhf", _) | ("arm", None | Some("7")) => ("arm", Some("v7")),
+        ("armel", _) | ("arm", Some("6")) => ("arm", Some("v6")),
+        ("arm", Some("5")) => ("arm", Some("v5")),
+        ("arm", Some("8")) => ("arm", Some("v8")),
+        other => other,
+    }
+}
+
 impl FromStr for Platform {
     type Err = ParsePlatformError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -57,19 +74,11 @@ impl FromStr for Platform {
             [os, architecture, variant @ ..]
                 if variant.len() <= 1 && parts.iter().all(|part| is_word(part)) =>
             {
+                let (architecture, variant) = normal(architecture, variant.first().copied());
                 Ok(Self {
-                    // The names that people use for what Go calls otherwise.
-                    architecture: match *architecture {
-                        "x86_64" | "x86-64" => "amd64".into(),
-                        "aarch64" => "arm64".into(),
-                        other => other.into(),
-                    },
+                    architecture: architecture.into(),
                     os: (*os).into(),
-                    // arm64's only variant is v8, and it is left out by convention.
-                    variant: variant
-                        .first()
-                        .filter(|v| !(**v == "v8" && parts[1].contains("64")))
-                        .map(|v| (*v).into()),
+                    variant: variant.map(Into::into),
                     os_version: None,
                 })
             }
@@ -95,6 +104,13 @@ mod tests {
             ("linux/amd64", "linux/amd64"),
             ("linux/x86_64", "linux/amd64"),
             ("linux/arm/v7", "linux/arm/v7"),
+            ("linux/arm", "linux/arm/v7"),
+            ("linux/armel", "linux/arm/v6"),
+            ("linux/arm/6", "linux/arm/v6"),
+            ("linux/amd64/v1", "linux/amd64"),
+            ("linux/amd64/v3", "linux/amd64/v3"),
+            ("linux/aarch64/v8", "linux/arm64"),
+            ("linux/i386", "linux/386"),
             ("linux/arm64/v8", "linux/arm64"),
         ] {
             assert_eq!(text.parse::<Platform>().unwrap().to_string(), shown);

@@ -19,7 +19,7 @@ pub(super) struct Asked {
 
 /// What a file says.
 enum Read {
-    Yaml(Plan),
+    Yaml(Box<Plan>),
     Dockerfile(Box<(Dockerfile, String)>),
 }
 
@@ -28,7 +28,7 @@ pub(super) fn plan(args: &Build) -> Result<Asked, Fail> {
     let file = find_file(args);
     let (mut plan, dockerfile) = match file.as_deref().map(read_file).transpose()? {
         None => (spec::directory(&absolute("--dest", &args.dest)?), None),
-        Some(Read::Yaml(plan)) => (plan, None),
+        Some(Read::Yaml(plan)) => (*plan, None),
         Some(Read::Dockerfile(dockerfile)) => {
             not_with_dockerfile(args)?;
             (
@@ -107,7 +107,7 @@ fn read_file(path: &Path) -> Result<Read, Fail> {
     })?;
     let text = dockerfile::text(path, &bytes)?;
     Ok(match spec::kind(text) {
-        spec::Kind::ConsignYaml => Read::Yaml(spec::yaml::parse(path, text)?),
+        spec::Kind::ConsignYaml => Read::Yaml(Box::new(spec::yaml::parse(path, text)?)),
         spec::Kind::Dockerfile => {
             Read::Dockerfile(Box::new((dockerfile::parse(path, text)?, text.to_owned())))
         }

@@ -75,7 +75,7 @@ pub(super) async fn run(args: Pull, context: &Context) -> Result<(), Fail> {
         Kind::Docker => Form::Docker,
         Kind::Oci if args.destination.extension().is_some_and(|extension| extension == "tar") => Form::Tar,
         Kind::Oci => Form::Directory,
-        Kind::Rootfs => return rootfs(args, reference, context).await,
+        Kind::Rootfs => return Box::pin(rootfs(args, reference, context)).await,
     };
     // A wrong place is found before anything is read.
     LayoutWriter::create(&args.destination, form).map_err(|error| bad_option("DEST", error))?;

@@ -5,9 +5,8 @@
 //! what is read at once, and all together, is bounded, and no name leads out of the root.
 
 use crate::base::{BlobDigest, DiffId, Hasher};
-use crate::tree::{Content, Device, Entry, File, Metadata, Node, TreePath, Xattrs};
+use crate::tree::{Content, Device, Entry, File, Metadata, Node, TreePath, Unnamed, Xattrs};
 use flate2::bufread::MultiGzDecoder;
-use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -126,8 +125,12 @@ fn unpacked(tar: impl Read, how: &ReadLayer<'_>) -> Result<(LayerFiles, DiffId),
         match kind {
             EntryType::XGlobalHeader => skip(&mut tar, padded(size))?, // Git writes one with the commit.
             EntryType::XHeader => extended.pax(&bounded(&mut tar, size_of(&header)?)?)?,
-            EntryType::GNULongName => extended.name = Some(until_nul(bounded(&mut tar, size_of(&header)?)?)),
-            EntryType::GNULongLink => extended.link = Some(until_nul(bounded(&mut tar, size_of(&header)?)?)),
+            EntryType::GNULongName => {
+                extended.name = Some(until_nul(bounded(&mut tar, size_of(&header)?)?));
+            }
+            EntryType::GNULongLink => {
+                extended.link = Some(until_nul(bounded(&mut tar, size_of(&header)?)?));
+            }
             _ => {
                 if files.entries.len() + files.whiteouts.len() >= MOST_ENTRIES {
                     return Err(ReadLayerError::TooMany);
@@ -414,7 +417,7 @@ fn path(raw: &[u8]) -> Result<Option<TreePath>, &'static str> {
 /// Contents that are wanted, one after another in a temporary file that has no name.
 struct Spool<'a> {
     folder: Option<&'a Path>,
-    writer: Option<(io::BufWriter<fs::File>, Arc<fs::File>)>,
+    writer: Option<(io::BufWriter<Unnamed>, Arc<Unnamed>)>,
     length: u64,
 }
 
@@ -451,7 +454,7 @@ impl Spool<'_> {
 
 /// Gives the next `size` bytes to `take`, a piece at a time.
 fn pass(content: &mut impl Read, size: u64, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-    let mut buffer = [0; 1 << 15];
+    let mut buffer = vec![0; 1 << 15];
     let mut left = size;
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());

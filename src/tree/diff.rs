@@ -5,6 +5,7 @@ use super::{Content, Device, Entry, File, Metadata, Node, Tree, TreePath, Xattrs
 use crate::base::BlobDigest;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// One path that is not the same in both trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,7 +184,7 @@ impl<'t> Side<'t> {
     fn differences(&self, other: &Self, path: &TreePath, times: bool) -> Vec<Difference> {
         let mut all = Differences::default();
         let (a, b) = (self.original(path), other.original(path));
-        all.note(What::Type, Kind::of(a).name(), Kind::of(b).name());
+        all.note(What::Type, &Kind::of(a).name(), &Kind::of(b).name());
         all.note_parts(What::Link, self.first_name(path), other.first_name(path));
         if let (Some(a), Some(b)) = (a, b) {
             all.note_nodes(&a.node, &b.node);
@@ -197,7 +198,7 @@ impl<'t> Side<'t> {
 struct Differences(Vec<Difference>);
 
 impl Differences {
-    fn note(&mut self, what: What, from: impl ToString, to: impl ToString) {
+    fn note(&mut self, what: What, from: &dyn fmt::Display, to: &dyn fmt::Display) {
         self.note_parts(what, Some(from.to_string()), Some(to.to_string()));
     }
 
@@ -210,24 +211,24 @@ impl Differences {
     fn note_nodes(&mut self, a: &Node, b: &Node) {
         match (a, b) {
             (Node::File(a), Node::File(b)) => {
-                self.note(What::Size, a.size, b.size);
+                self.note(What::Size, &a.size, &b.size);
                 if !same_content(a, b) {
                     let shown = |file| digest(file).map(|digest| digest.to_string());
                     self.0.push(Difference { what: What::Content, from: shown(a), to: shown(b) });
                 }
             }
-            (Node::Symlink(a), Node::Symlink(b)) => self.note(What::Link, Escaped(a), Escaped(b)),
+            (Node::Symlink(a), Node::Symlink(b)) => self.note(What::Link, &Escaped(a), &Escaped(b)),
             (Node::Device(a), Node::Device(b)) => {
                 let numbers = |device: &Device| format!("{}:{}", device.major, device.minor);
-                self.note(What::Device, numbers(a), numbers(b));
+                self.note(What::Device, &numbers(a), &numbers(b));
             }
             _ => {}
         }
     }
 
     fn note_metadata(&mut self, a: &Metadata, b: &Metadata, times: bool) {
-        self.note(What::Mode, format!("{:04o}", a.mode), format!("{:04o}", b.mode));
-        self.note(What::Owner, format!("{}:{}", a.uid, a.gid), format!("{}:{}", b.uid, b.gid));
+        self.note(What::Mode, &format!("{:04o}", a.mode), &format!("{:04o}", b.mode));
+        self.note(What::Owner, &format!("{}:{}", a.uid, a.gid), &format!("{}:{}", b.uid, b.gid));
         let none = Xattrs::new();
         let [had, has] = [a, b].map(|metadata| metadata.xattrs.as_deref().unwrap_or(&none));
         for name in had.keys().chain(has.keys()).collect::<BTreeSet<_>>() {
@@ -237,7 +238,7 @@ impl Differences {
             self.note_parts(What::Xattr, shown(had), shown(has));
         }
         if times {
-            self.note(What::Time, a.mtime, b.mtime);
+            self.note(What::Time, &a.mtime, &b.mtime);
         }
     }
 }

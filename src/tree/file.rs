@@ -41,7 +41,7 @@ pub enum Content {
     /// In a temporary file, from `offset` on.
     Spooled {
         /// Shared by all that were read together. It is never written to again.
-        file: Arc<std::fs::File>,
+        file: Arc<Unnamed>,
         /// Bytes in front of it.
         offset: u64,
         /// Of the content.
@@ -57,6 +57,10 @@ pub enum Content {
         digest: Option<BlobDigest>,
     },
 }
+
+/// A temporary file that has no name any more.
+#[expect(clippy::disallowed_types, reason = "there is no path that an error could name")]
+pub type Unnamed = std::fs::File;
 
 /// A directory that is held open, so that files below it are found by short paths, wherever it is moved to.
 #[derive(Debug)]
@@ -175,7 +179,7 @@ pub struct FileReader {
 enum Source {
     Memory { bytes: Arc<[u8]>, position: usize },
     Disk(OnDisk),
-    Spooled { file: Arc<std::fs::File>, position: u64 },
+    Spooled { file: Arc<Unnamed>, position: u64 },
 }
 
 impl FileReader {

@@ -17,7 +17,7 @@ pub mod text;
 pub mod write;
 
 pub use copy::{Change, CopyError, Placing, Unpack};
-pub use file::{Content, File, FileError, FileReader, Root};
+pub use file::{Content, File, FileError, FileReader, Root, Unnamed};
 pub use filesystem::{FileSystem, LinkLoop};
 pub use fingerprint::Fingerprint;
 pub use path::TreePath;

@@ -69,7 +69,7 @@ pub fn read(request: &ReadRequest<'_>, warn: &mut dyn FnMut(Warning)) -> Result<
     found.warnings.sort_by(|a, b| a.path.cmp(&b.path));
     found.warnings.drain(..).for_each(warn);
     let seen_any = found.seen_any;
-    let mut tree = walk.finish(found);
+    let mut tree = Walk::finish(found);
     if tree.is_empty() || start.is_directory && tree.len() == usize::from(target.is_some()) {
         let path = start.shown(request.context);
         let empty = start.is_directory && !seen_any;
@@ -481,7 +481,7 @@ impl Walk<'_> {
     }
 
     /// The tree of all that was found.
-    fn finish(&self, mut found: Found) -> Tree {
+    fn finish(mut found: Found) -> Tree {
         let mut entries = std::mem::take(&mut found.entries);
         entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         // A directory that was not selected stands for the sake of what was.

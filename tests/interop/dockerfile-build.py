@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """BuildKit and consign build the same Dockerfiles, and what they build is compared.
 
-    dockerfile-build.py BUILDER CONSIGN WORK REGISTRY [--only NAME] [--update] [--control]
+    dockerfile-build.py BUILDER CONSIGN WORK REGISTRY [--only NAME] [--update] [--control] [--random N --seed N]
 
 BUILDER is BuildKit (dockerfile-judge/builder), WORK a folder that dockerfile_bases.py has filled. Each file of
 tests/dockerfiles/build must be built by both, each of tests/dockerfiles/refused be refused by both. Comments in a file
@@ -9,7 +9,8 @@ say with which options: `# target: …`, `# platform: …`, `# build-arg: …`, 
 line of its .dockerignore, `# own-ignore: …` one of NAME.dockerignore.
 
 What consign says of what it refuses stands beside the Dockerfile, in NAME.stderr; `--update` writes it. `--control`
-changes images of BuildKit in one place each, and wants exactly that to be found. The last line is `N compared, N differ`.
+changes images of BuildKit in one place each, and wants exactly that to be found. `--random` puts N Dockerfiles together
+from pieces, in place of those that are there. The last line is `N compared, N differ`.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import io
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import subprocess
@@ -92,10 +94,11 @@ def server(work):
 # --- cases -----------------------------------------------------------------------------------------------------------
 
 class Case:
-    def __init__(self, path, work, registry, url):
-        self.name, self.path, self.refused = path.stem, path, path.parent.name == "refused"
+    """A Dockerfile with its options. `refused` is none if nobody knows whether it can be built."""
+
+    def __init__(self, path, work, registry, url, refused, text):
+        self.name, self.path, self.refused = path.stem, path, refused
         self.at = work / "cases" / path.parent.name / path.stem
-        text = path.read_text()
         found = re.findall(r"^# (target|platform|build-arg|build-context|ignore|own-ignore|base-digest): ?(.*)$", text, re.M)
         self.words = {}
         for key, value in found:
@@ -157,6 +160,47 @@ class Case:
         for name, value in self.contexts.items():
             command += ["--build-context", f"{name}={value}"]
         return command
+
+
+SOURCES = ["a.txt", "b.txt", "run.sh", "suid", "dir", "dir/", "dir/.", "dir/sub", "dir/sub/", "dir/one.txt", "closed",
+           "sticky", "empty", "links/rel", "links/dir", "links", "hard", "hard/a", "*.txt", "dir/*", "d*", "**/*.md",
+           "dir/*/*.txt", "?.txt", "./dir", "dir/./sub", "owned", "special", "*.nothing",
+           "archives/files.tar.gz", "archives/over.tar", "node_modules", "*", "dir/sub/deep/four.md"]
+TARGETS = ["/", ".", "./", "/x", "/x/", "/x/y", "/x/y/", "y", "y/", "/opt", "/opt/there", "/opt/there/", "/opt/link",
+           "/opt/link/", "/opt/link/z", "/opt/there/file", "/opt/file-link", "/opt/absolute/q", "/opt/becomes-file",
+           "/opt/gone", "/opt/opaque/", "/etc/motd", "/etc", "/tmp/a/b", "/x/dir", "../up", "/x/./z/../w", "/opt/loop",
+           "/opt/outside", "/home/app/", "/x/a.txt", "/bin", "/x/y/."]
+FLAGS = ["--chown=1:2", "--chown=app", "--chown=app:staff", "--chown=7", "--chmod=600", "--chmod=4755", "--chmod=u=rwX,go=rX",
+         "--chmod=a+x", "--chmod=go-w,u+s", "--chmod=g=u,o=", "--link", "--parents", "--exclude=*.md", "--exclude=**/*.txt",
+         "--exclude=sub", "--exclude=dir/sub"]
+
+
+def generated(count, rng):
+    """Dockerfiles of odd pieces: a stage to copy from, then one that is compared."""
+
+    def copies(most, base, above):
+        for _ in range(rng.randint(1, most)):
+            is_add = rng.random() < 0.15
+            flags = rng.sample(FLAGS, rng.choice([0, 0, 1, 1, 2, 3]))
+            # These are refused for their words alone.
+            named = any("app" in flag for flag in flags)
+            if (named and ("scratch" in base or "--link" in flags)) or (is_add and "--parents" in flags):
+                flags = []
+            sources = rng.sample(SOURCES, rng.choice([1, 1, 1, 2]))
+            if above and not is_add and rng.random() < 0.5:
+                flags.append("--from=0")
+                sources = [rng.choice(["/", "/*", *above, *above])]
+            yield " ".join(["ADD" if is_add else "COPY", *flags, *sources, rng.choice(TARGETS)])
+            if rng.random() < 0.15:
+                yield rng.choice(["WORKDIR /x", "WORKDIR y", "WORKDIR /opt/link/w", "WORKDIR /", "USER 5:6"])
+
+    bases = ["FROM scratch", "FROM localhost:5000/busybox:1"]
+    for number in range(count):
+        first, second = rng.choice(bases), rng.choice(bases)
+        above = [first, *copies(2, first, None)] if rng.random() < 0.5 else []
+        targets = [line.split()[-1] for line in above if line[0] in "CA"]
+        lines = [*above, second, *copies(3, second, targets)]
+        yield f"random-{number}", "\n".join(lines) + "\n"
 
 
 # --- comparing -------------------------------------------------------------------------------------------------------
@@ -322,7 +366,9 @@ def control(ask, work):
 
 def refusal(case, run, normal, update):
     """What is wrong with how consign refuses a case."""
+    # What is read before the error, with sizes and digests, is of no interest.
     said = normal(run.stderr)
+    said = said[max(said.find("error:"), 0):]
     beside = case.path.with_suffix(".stderr")
     if update:
         beside.write_text(said)
@@ -345,6 +391,8 @@ def main():
     parser.add_argument("--only")
     parser.add_argument("--update", action="store_true")
     parser.add_argument("--control", action="store_true")
+    parser.add_argument("--random", type=int)
+    parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     work = pathlib.Path(options.work).resolve()
     state = work / "buildkit"
@@ -361,8 +409,15 @@ def main():
     if options.control:
         sys.exit(1 if control(ask, work) else 0)
     with server(work) as url:
-        paths = [path for folder in ("build", "refused") for path in sorted((FOLDER / folder).glob("*.Dockerfile"))]
-        cases = [Case(path, work, options.registry, url) for path in paths if options.only in (None, path.stem)]
+        cases = []
+        if options.random:
+            for name, text in generated(options.random, random.Random(options.seed)):
+                cases.append(Case(pathlib.Path("random", name), work, options.registry, url, None, text))
+        else:
+            for folder in ("build", "refused"):
+                for path in sorted((FOLDER / folder).glob("*.Dockerfile")):
+                    cases.append(Case(path, work, options.registry, url, folder == "refused", path.read_text()))
+        cases = [case for case in cases if options.only in (None, case.name)]
         answers = ask([case.question() for case in cases])
         assert len(answers) == len(cases), (len(answers), len(cases))
 
@@ -376,18 +431,17 @@ def main():
         for case, answer in zip(cases, answers):
             run = subprocess.run(case.command(options.consign), capture_output=True, text=True, env=environment, check=False)
             outcome = (answer.get("error", "built"), "built" if run.returncode == 0 else run.stderr)
-            if case.refused:
+            fails = ("error" in answer, run.returncode != 0)
+            if case.name in ONE_REFUSES:
                 refused += 1
-                if one := ONE_REFUSES.get(case.name):
-                    wanted = (one[0] == "BuildKit", one[0] == "consign")
-                    if wanted != ("error" in answer, run.returncode != 0):
-                        found.append((case.name, "outcome", "", "", *outcome))
-                elif "error" not in answer or run.returncode == 0:
+                if fails != (ONE_REFUSES[case.name][0] == "BuildKit", ONE_REFUSES[case.name][0] == "consign"):
                     found.append((case.name, "outcome", "", "", *outcome))
-                else:
+            elif fails[0] != fails[1] or case.refused not in (None, fails[0]):
+                found.append((case.name, "outcome", (case.at / "Dockerfile").read_text() if case.refused is None else "", "", *outcome))
+            elif fails[0]:
+                refused += 1
+                if case.refused:
                     found += refusal(case, run, normal, options.update)
-            elif "error" in answer or run.returncode != 0:
-                found.append((case.name, "outcome", "", "", *outcome))
             else:
                 built += 1
                 found += differences(case.name, facts(case.at / "buildkit.tar"), facts(case.at / "consign.tar"))
@@ -396,10 +450,10 @@ def main():
                     shutil.rmtree(case.at / image, ignore_errors=True)
                 elif options.only is None:
                     (case.at / image).unlink(missing_ok=True)
-    report(found, built, refused)
+    report(found, built, refused, options.only is None and not options.random)
 
 
-def report(found, built, refused):
+def report(found, built, refused, every):
     explained, left = {}, []
     page = (FOLDER.parent.parent / "docs/dockerfile.md").read_text()
     for text in [*NOT_COMPARED, *(why for why, _ in EXPLAINED), *(why for _, why in ONE_REFUSES.values())]:
@@ -423,7 +477,7 @@ def report(found, built, refused):
         print(f"explained: {why}: in {len(names)} ({', '.join(sorted(names)[:5])})")
     for why, _ in EXPLAINED:
         # An excuse that nothing needs hides what comes later.
-        if why not in explained and built > 1:
+        if why not in explained and every:
             left.append(why)
             print(f"not needed: {why}")
     print(f"{built} built by both, {refused} refused by both")

@@ -56,8 +56,8 @@ def link(name, target, owner=(0, 0)):
     return entry(name, tarfile.SYMTYPE, 0o777, owner, target=target)
 
 
-def hard(name, target):
-    return entry(name, tarfile.LNKTYPE, 0o644, target=target)
+def hard(name, target, mode, owner):
+    return entry(name, tarfile.LNKTYPE, mode, owner, target=target)
 
 
 def gone(name):
@@ -158,7 +158,7 @@ def busybox_layers():
         folder("work", 0o2770, (7, 8)), folder("opt"),
         folder("opt/there", 0o711, (5, 6)), file("opt/there/file", "old\n", 0o4755, (5, 6)),
         folder("opt/there/deeper", 0o1700, (9, 9)), file("opt/there/deeper/x", "x\n"),
-        hard("opt/there/twin", "opt/there/file"),
+        hard("opt/there/twin", "opt/there/file", 0o4755, (5, 6)),
         folder("opt/gone"), file("opt/gone/a", "a\n"), folder("opt/opaque", 0o700), file("opt/opaque/old", "old\n"),
         folder("opt/opaque/below"), file("opt/opaque/below/old", "old\n"),
         file("opt/becomes-directory", "a file\n"), folder("opt/becomes-file"), file("opt/becomes-file/x", "x\n"),
@@ -237,7 +237,7 @@ def archives(at):
     at.mkdir()
     files = tar(
         folder("folder", 0o711, (1, 2)), file("folder/file", "in a tar\n", 0o640, (3, 4)), link("folder/link", "file"),
-        hard("folder/twin", "folder/file"), file("suid", "s\n", 0o4755), file("deep/without/parents", "deep\n"),
+        hard("folder/twin", "folder/file", 0o640, (3, 4)), file("suid", "s\n", 0o4755), file("deep/without/parents", "deep\n"),
         folder("sticky", 0o1777), file("./dotted", "dot\n"), file("/absolute", "absolute\n"),
         file("noted", "n\n", pax={"SCHILY.xattr.user.note": "of a tar"}),
     )

@@ -256,20 +256,6 @@ fn a_consign_yaml_outside_of_the_context() {
 }
 
 #[test]
-fn a_dockerfile_says_that_it_is_not_built_yet() {
-    let t = Context::with_ecr(&[]);
-    t.app();
-    t.file("app/Dockerfile", "FROM scratch\nCOPY . /\n");
-    insta::assert_snapshot!(refused(&t, &["app"]), @r"
-    exit: 2
-    ----- stdout -----
-    ----- stderr -----
-    error: `app/Dockerfile` is a Dockerfile, and this version of consign builds directories and consign.yaml alone
-    hint: describe the layers in a consign.yaml beside it, which takes precedence, or build with the Dockerfile elsewhere and push the result with `consign push`
-    ");
-}
-
-#[test]
 fn a_repository_that_does_not_exist() {
     let t = Context::with_ecr(&[]);
     t.app();
@@ -381,6 +367,6 @@ fn a_file_that_is_not_there() {
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
     insta::assert_snapshot!(ended.stderr, @r"
     error: the file `nowhere.yaml` does not exist
-    hint: --file is looked for from the current directory, not from the context; without it, CONTEXT/consign.yaml is read if it is there
+    hint: --file is looked for from the current directory, not from the context; without it, CONTEXT/consign.yaml or CONTEXT/Dockerfile is read if it is there
     ");
 }

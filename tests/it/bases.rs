@@ -68,11 +68,20 @@ pub(crate) fn descriptor(bytes: &[u8], media_type: &str) -> Value {
 
 /// A tar with these files; `-> TARGET` is a link, and a path with a `/` at its end a directory of user 7.
 pub(crate) fn tar(files: &[(&str, &str)]) -> Vec<u8> {
+    // Where directories matter, owners do; the others have fields that are empty, as some tools leave them.
+    let has_directories = files.iter().any(|(path, _)| path.ends_with('/'));
     let mut tar = tar::Builder::new(Vec::new());
     for (path, content) in files {
         let mut header = tar::Header::new_gnu();
+        if has_directories {
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_mtime(0);
+        }
         if let Some(target) = content.strip_prefix("-> ") {
             header.set_entry_type(tar::EntryType::Symlink);
+            header.set_mode(0o777);
+            header.set_mtime(0);
             header.set_size(0);
             tar.append_link(&mut header, path, target).unwrap();
             continue;

@@ -1,7 +1,5 @@
 //! What the steps of a Dockerfile make of an image's config.
 
-#![expect(clippy::zero_sized_map_values, reason = "sets, as Go writes them in JSON")]
-
 use crate::base::Platform;
 use crate::build::config::set_env;
 use crate::image::config::Empty;

@@ -196,7 +196,8 @@ impl Build<'_> {
             None => ("the build context".into(), is_there(&self.request.settings.context)),
             Some(Origin::Scratch) => ("`scratch`, which is empty".into(), false),
             Some(Origin::Stage(number)) => {
-                let name = self.request.file.stages.get(*number).and_then(|stage| stage.name());
+                let name =
+                    self.request.file.stages.get(*number).and_then(crate::spec::dockerfile::Stage::name);
                 (name.map_or_else(|| format!("stage {number}"), |name| format!("the stage `{name}`")), false)
             }
             Some(Origin::Context(name)) => {
