@@ -139,8 +139,12 @@ fn unpacked(tar: impl Read, how: &ReadLayer<'_>) -> Result<(LayerFiles, DiffId),
         match kind {
             EntryType::XGlobalHeader => skip(&mut tar, padded(size))?, // Git writes one with the commit.
             EntryType::XHeader => extended.pax(&bounded(&mut tar, size_of(&header)?)?)?,
-            EntryType::GNULongName => extended.name = Some(until_nul(bounded(&mut tar, size_of(&header)?)?)),
-            EntryType::GNULongLink => extended.link = Some(until_nul(bounded(&mut tar, size_of(&header)?)?)),
+            EntryType::GNULongName => {
+                extended.name = Some(until_nul(bounded(&mut tar, size_of(&header)?)?));
+            }
+            EntryType::GNULongLink => {
+                extended.link = Some(until_nul(bounded(&mut tar, size_of(&header)?)?));
+            }
             _ => {
                 if files.entries.len() + files.whiteouts.len() >= MOST_ENTRIES {
                     return Err(ReadLayerError::TooMany);

@@ -258,7 +258,7 @@ fn nothing_stays_of_files_that_were_being_written() {
     let began = Instant::now();
     let staged = || fs_err::read_dir(t.path("out")).unwrap().count() > 0;
     while !staged() {
-        assert!(began.elapsed() < Duration::from_secs(60), "nothing was written");
+        assert!(began.elapsed() < Duration::from_mins(1), "nothing was written");
         assert_eq!(child.try_wait().unwrap(), None, "it ended before");
         std::thread::sleep(Duration::from_millis(1));
     }
