@@ -90,6 +90,9 @@ impl Failure for BuildError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Ignore { .. } | Self::Pattern { .. } => {
+                "a sign that is meant as such needs a `\\` before it".into()
+            }
             Self::Read { source: ReadError::NothingLeft { .. } } => {
                 "check `.dockerignore`, and `include` and `exclude` of the layer".into()
             }

@@ -79,11 +79,17 @@ impl Failure for WebError {
             Self::Refused { status, .. } if matches!(status.as_u16(), 401 | 403) => {
                 Some("no credentials are sent: download it in a step of the job before, and COPY it".into())
             }
+            Self::Refused { .. } => Some(
+                "look at the address; what takes more than a plain request is fetched in a step of the job before".into(),
+            ),
+            Self::Unreachable { .. } => {
+                Some("try again later, or fetch it in a step of the job before, and COPY it".into())
+            }
             Self::Other { found, .. } => Some(format!(
                 "if the file is right, write `--checksum={found}`; if not, somebody has changed it"
             )),
             Self::Kept { .. } => Some("TMPDIR names the folder of temporary files".into()),
-            _ => None,
+            Self::Ending => None,
         }
     }
 }

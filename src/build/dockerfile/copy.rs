@@ -10,7 +10,7 @@ use crate::spec::dockerfile::{EvaluatedStage, Origin, Part};
 use crate::spec::{Patterns, SpecError};
 use crate::tree::copy::nearest;
 use crate::tree::{
-    Change, CopyError, Entry, File, FileSystem, Metadata, Node, Placing, Tree, TreePath, Unpack,
+    Change, CopyError, Entry, File, FileSystem, LinkLoop, Metadata, Node, Placing, Tree, TreePath, Unpack,
 };
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ impl Build<'_> {
             problem(
                 Part::Exclude(error.line - 1),
                 format!("`{}` is not a pattern: {}", error.pattern, error.reason),
-                None,
+                Some(ESCAPED.into()),
             )
         })?;
         let owner = match &copy.chown {
@@ -166,21 +166,28 @@ impl Build<'_> {
                         "it is on disk, but the ignore file leaves it out: add `!{path}` at its end, or copy something else"
                     ))
                 } else {
-                    nearest(tree, &path).map(|near| format!("did you mean `{near}`?"))
+                    let near = nearest(tree, &path).map(|near| format!("did you mean `{near}`?"));
+                    near.or_else(|| Some(where_to_look(copy.from.as_ref()).to_owned()))
                 };
                 file.problem(step, part, message, hint)
             }
             CopyError::Pattern(error) => {
                 let message = format!("`{}` is not a pattern: {}", error.pattern, error.reason);
-                file.problem(
-                    step,
-                    part,
-                    message,
-                    Some("a sign that is meant as such needs a `\\` before it".into()),
-                )
+                file.problem(step, part, message, Some(ESCAPED.into()))
             }
-            CopyError::Loop(_) | CopyError::NoPath { .. } | CopyError::Archive { .. } => {
-                file.problem(step, part, error.to_string(), None)
+            CopyError::Loop(LinkLoop(ref path)) => {
+                let at_destination = path.starts_with('/') && copy.destination.starts_with(path.as_str());
+                let part = if at_destination { Part::Destination } else { part };
+                let hint = "name the path that is meant, without the links";
+                file.problem(step, part, error.to_string(), Some(hint.into()))
+            }
+            CopyError::Archive { .. } => {
+                let hint = "make the archive again, or copy it as it is with `ADD --unpack=false`";
+                file.problem(step, part, error.to_string(), Some(hint.into()))
+            }
+            CopyError::NoPath { .. } => {
+                let hint = "give it a name that Linux takes: no NUL byte, and at most 4,094 bytes";
+                file.problem(step, part, error.to_string(), Some(hint.into()))
             }
             CopyError::NotDirectory { .. } | CopyError::IsDirectory { .. } => {
                 let hint = "copy to another place, or copy what is in the directory name by name";
@@ -208,6 +215,24 @@ impl Build<'_> {
                 (format!("the build context `{name}`"), hidden)
             }
             Some(Origin::Image(name)) => (format!("the image `{name}`"), false),
+        }
+    }
+}
+
+/// What helps against a sign that was taken for a wildcard.
+const ESCAPED: &str = "a sign that is meant as such needs a `\\` before it";
+
+/// Where the sources of a COPY are found, for those who did not find one.
+fn where_to_look(from: Option<&Origin>) -> &'static str {
+    match from {
+        None => "sources are looked for in the build context, and nothing outside of it can be copied",
+        Some(Origin::Scratch) => "name the stage or image that has it in `--from`",
+        Some(Origin::Stage(_)) => "a stage has what its base and its own lines put there",
+        Some(Origin::Context(_)) => {
+            "sources are looked for in the directory or image that `--build-context` names"
+        }
+        Some(Origin::Image(_)) => {
+            "`consign pull IMAGE DIRECTORY --type rootfs` writes the files of an image to disk, to look where it is"
         }
     }
 }

@@ -126,7 +126,10 @@ impl Build<'_> {
         let files = stage.files(self).map_err(|failure| self.failed(step, Part::Keyword, &failure))?;
         let mut change = Change::new(files, self.request.settings.epoch);
         let made = change.make_directory(path.as_bytes(), 0o755, owner);
-        made.map_err(|error| self.request.file.problem(step, Part::Destination, error.to_string(), None))?;
+        made.map_err(|error| {
+            let hint = "name another directory, or take away what is there in the line that puts it there";
+            self.request.file.problem(step, Part::Destination, error.to_string(), Some(hint.into()))
+        })?;
         Ok(change.finish())
     }
 
