@@ -268,5 +268,6 @@ fn what_is_no_image() {
     ----- stdout -----
     ----- stderr -----
     error: reading the layer sha256:[DIGEST] of `old`: the content of sha256:[DIGEST] has the digest sha256:[DIGEST]
+    hint: the image is damaged: push it again, or build on another one
     ");
 }

@@ -591,6 +591,7 @@ fn files_from_the_web() {
       |
     2 | ADD http://[HOST]/gone /x
       |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    hint: look at the address; what takes more than a plain request is fetched in a step of the job before
     ");
     assert_snapshot!(add("URL/busy /x"), @r"
     exit: 5
@@ -602,6 +603,7 @@ fn files_from_the_web() {
       |
     2 | ADD http://[HOST]/busy /x
       |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    hint: look at the address; what takes more than a plain request is fetched in a step of the job before
     ");
     assert_snapshot!(add("https://github.com/moby/buildkit.git#v0.1 /x"), @r"
     exit: 2
@@ -714,6 +716,7 @@ fn what_can_not_be_copied() {
       |
     5 | WORKDIR /there/below
       |         ^^^^^^^^^^^^
+    hint: name another directory, or take away what is there in the line that puts it there
     ");
     assert_snapshot!(copy("COPY --exclude=[ lib /x"), @r"
     exit: 2
@@ -726,6 +729,7 @@ fn what_can_not_be_copied() {
       |
     5 | COPY --exclude=[ lib /x
       |      ^^^^^^^^^^^
+    hint: a sign that is meant as such needs a `\` before it
     ");
 }
 

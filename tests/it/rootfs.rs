@@ -185,7 +185,7 @@ fn hostile_layers() {
         (&[&[("../x", FILE, "x")] as &[Raw<'_>]] as &[&[Raw<'_>]], "`../x` leads out of the root"),
         (&[&[("a/../../x", FILE, "x")]], "leads out of the root"),
         (&[&[("x", LINK, "../../etc/passwd")]], "is a hard link to nothing"),
-        (&[&[("a", FILE, "x"), ("a/b", FILE, "x")]], "`a/b` lies in `a`, which is no directory"),
+        (&[&[("a", FILE, "x"), ("a/b", FILE, "x")]], "`a/b` lies below `a`, which is no directory"),
     ] {
         let (t, _) = pushed(layers);
         let error = t.consign(PULL).fails(2);
