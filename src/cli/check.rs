@@ -133,7 +133,10 @@ fn ignored(args: &Build, file: &Path) -> Result<Option<Ignored>, Fail> {
     let Some(path) = candidates.into_iter().find(|path| path.is_file()) else { return Ok(None) };
     let bytes = fs_err::read(&path).map_err(|error| CliError::input(error.to_string()))?;
     let parsed = Ignored::parse(&bytes);
-    Ok(Some(parsed.map_err(|error| CliError::input(format!("`{}`: {error}", path.display())))?))
+    Ok(Some(parsed.map_err(|error| {
+        CliError::input(format!("`{}`: {error}", path.display()))
+            .hinted("a sign that is meant as such needs a `\\` before it")
+    })?))
 }
 
 fn tell(file: &Path, checked: Checked, context: &Context) -> Result<(), Fail> {

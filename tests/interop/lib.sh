@@ -248,7 +248,15 @@ layers() {
 # registry_start NAME: Debian's docker-registry, for everybody, until the end. Its HOST:PORT stands in $WORK/NAME.host.
 registry_start() {
   local name=$1 port count
-  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  # Of five digits, as columns of messages count them.
+  port=$(python3 -c '
+import socket
+port = 0
+while port < 10000:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+print(port)')
   printf '%s\n' 'version: 0.1' 'log: { accesslog: { disabled: true } }' "http: { addr: '127.0.0.1:$port' }" \
     "storage: { filesystem: { rootdirectory: '$WORK/$name.data' } }" >"$WORK/$name.yml"
   docker-registry serve "$WORK/$name.yml" >"$WORK/$name.log" 2>&1 &
