@@ -11,7 +11,7 @@ use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// Builds a container image from a directory, without a daemon, and pushes it to Amazon ECR
+/// Builds a container image from a directory or a Dockerfile, without a daemon, and pushes it to Amazon ECR
 #[derive(Debug, Parser)]
 #[command(name = "consign", version, max_term_width = 100, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub(super) struct Cli {
@@ -120,7 +120,8 @@ pub(super) struct Build {
     /// The directory to build from
     #[arg(default_value = ".", env = "CONSIGN_CONTEXT")]
     pub(super) context: PathBuf,
-    /// A consign.yaml (default: CONTEXT/consign.yaml, else the directory itself goes to --dest)
+    /// A Dockerfile or a consign.yaml (default: CONTEXT/consign.yaml, else CONTEXT/Dockerfile, else the directory itself
+    /// goes to --dest)
     #[arg(short, long, env = "CONSIGN_FILE", value_name = "PATH")]
     pub(super) file: Option<PathBuf>,
     /// Where the directory goes in the image, when there is no file that says so
@@ -174,6 +175,9 @@ Examples:
 
   Push under two tags and write the digest for the next step:
     consign build dist -t shop/api:1.4 -t shop/api:latest --push --digest-file digest.txt
+
+  By the Dockerfile in it, for two platforms; what the stage `build` would make is in `out` already:
+    consign build . -t shop/api:1.4 --platform linux/amd64,linux/arm64 --build-context build=out --push
 
   To a registry that is not ECR, with the credentials of `docker login`:
     consign build dist -t ghcr.io/shop/api:1.4 --push
