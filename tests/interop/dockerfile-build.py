@@ -50,11 +50,6 @@ EXPLAINED = [
      and subject in ("/owned/deep", "/owned/deep/without")),
 ]
 
-# What only one of them refuses, and which one.
-ONE_REFUSES = {
-    "chown-name-on-scratch": ("BuildKit", "a name for `--chown` in an empty stage"),
-}
-
 # Of one Dockerfile.
 MOST_SHOWN = 12
 
@@ -439,11 +434,7 @@ def main():
             run = subprocess.run(case.command(options.consign), capture_output=True, text=True, env=environment, check=False)
             outcome = (answer.get("error", "built"), "built" if run.returncode == 0 else run.stderr)
             fails = ("error" in answer, run.returncode != 0)
-            if case.name in ONE_REFUSES:
-                refused += 1
-                if fails != (ONE_REFUSES[case.name][0] == "BuildKit", ONE_REFUSES[case.name][0] == "consign"):
-                    found.append((case.name, "outcome", "", "", *outcome))
-            elif fails[0] != fails[1] or case.refused not in (None, fails[0]):
+            if fails[0] != fails[1] or case.refused not in (None, fails[0]):
                 found.append((case.name, "outcome", (case.at / "Dockerfile").read_text() if case.refused is None else "", "", *outcome))
             elif fails[0]:
                 refused += 1
@@ -463,7 +454,7 @@ def main():
 def report(found, built, refused, every):
     explained, left = {}, []
     page = (FOLDER.parent.parent / "docs/dockerfile.md").read_text()
-    for text in [*NOT_COMPARED, *(why for why, _ in EXPLAINED), *(why for _, why in ONE_REFUSES.values())]:
+    for text in [*NOT_COMPARED, *(why for why, _ in EXPLAINED)]:
         if f"| {text} |" not in page:
             left.append(("docs/dockerfile.md", "says nothing of", text, "", "", ""))
     for difference in found:

@@ -26,7 +26,9 @@ impl Build<'_> {
         let mut owner = Owner::default();
         if let Some(id) = number(user) {
             owner = Owner { uid: id, gid: id };
-        } else if let Some(fields) = self.account(stage, step, part, "passwd", user)? {
+        } else if !user.is_empty()
+            && let Some(fields) = self.account(stage, step, part, "passwd", user)?
+        {
             owner = Owner { uid: field(&fields, 2), gid: field(&fields, 3) };
         }
         if let Some(id) = number(group) {
@@ -48,6 +50,13 @@ impl Build<'_> {
         file: &str,
         name: &str,
     ) -> Result<Option<Vec<String>>, DockerfileError> {
+        // As with BuildKit: nobody can be known where there is nothing at all.
+        if stage.base.is_none() && stage.layers.is_empty() {
+            let what = if file == "passwd" { "user" } else { "group" };
+            let message = format!("the stage is empty, so it knows no {what} `{name}`");
+            let hint = "write numbers, as in `1000:1000`: they need no account".to_owned();
+            return Err(self.request.file.problem(step, part, message, Some(hint)).into());
+        }
         let failed = |failure: &Arc<dyn Failure>| self.failed(step, part, failure);
         let files = stage.files(self).map_err(|failure| failed(&failure))?;
         let path = format!("/etc/{file}");
