@@ -7,8 +7,10 @@
 use std::path::{Path, PathBuf};
 
 /// The rooms in the order in which data goes through them: each may use those before it.
-const ROOMS: [&str; 12] =
-    ["base", "spec", "tree", "layer", "image", "auth", "registry", "build", "publish", "ecr", "ci", "cli"];
+const ROOMS: [&str; 14] = [
+    "base", "spec", "tree", "layer", "image", "auth", "registry", "build", "publish", "ecr", "ecs", "ci",
+    "deploy", "cli",
+];
 
 /// The one room beside the line, and all that it may use: it must not be right by sharing the client's mistakes.
 const EMULATOR: [&str; 2] = ["base", "image"];

@@ -12,10 +12,10 @@ mod diff;
 mod doctor;
 mod emulator;
 mod error;
+mod existing;
 mod explain;
 mod github;
 mod iam;
-mod image;
 mod images;
 mod index;
 mod login;
@@ -157,13 +157,13 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
     let work = async {
         match cli.command {
             Command::Build(args) => Box::pin(build::run(args, context)).await,
-            Command::Push(args) => Box::pin(image::push(args, context)).await,
+            Command::Push(args) => Box::pin(existing::push(args, context)).await,
             Command::Pull(args) => Box::pin(pull::run(args, context)).await,
             Command::Copy(args) => Box::pin(copy::run(args, context)).await,
             Command::Tag(args) => Box::pin(tag::run(args, context)).await,
             Command::Index(args) => index::run(args, context).await,
-            Command::Inspect(args) => image::inspect(args, context).await,
-            Command::Validate(args) => image::validate(args, context).await,
+            Command::Inspect(args) => existing::inspect(args, context).await,
+            Command::Validate(args) => existing::validate(args, context).await,
             Command::Diff(args) => Box::pin(diff::run(args, context)).await,
             Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
             Command::Iam(args) => iam::run(args, context),
