@@ -94,6 +94,8 @@ pub(super) enum Command {
     Diff(super::diff::Diff),
     /// Tell whether a push would work, and what is missing, before anything is built
     Doctor(super::doctor::Doctor),
+    /// Manage the lifecycle policy of a repository: which images go by themselves, and when
+    Lifecycle(super::lifecycle::Lifecycle),
     /// Print the IAM documents that a push needs
     Iam(super::iam::Iam),
     /// Let Docker, podman and skopeo into ECR

@@ -20,6 +20,7 @@ mod github;
 mod iam;
 mod images;
 mod index;
+mod lifecycle;
 mod login;
 mod plan;
 mod printer;
@@ -170,6 +171,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Diff(args) => Box::pin(diff::run(args, context)).await,
             Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
             Command::Iam(args) => iam::run(args, context),
+            Command::Lifecycle(args) => Box::pin(lifecycle::run(args, context)).await,
             Command::Login(args) => Box::pin(login::login(args, context)).await,
             Command::Logout(args) => login::logout(args, context).await,
             Command::CredentialHelper(args) => return credential_helper::run(args, context).await,

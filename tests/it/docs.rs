@@ -112,7 +112,7 @@ fn the_version_to_install_is_this_one() {
 
 /// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
 /// The commands of the reference, in its order.
-pub(crate) const COMMANDS: [&str; 20] = [
+pub(crate) const COMMANDS: [&str; 26] = [
     "",
     "build",
     "push",
@@ -123,6 +123,12 @@ pub(crate) const COMMANDS: [&str; 20] = [
     "inspect",
     "validate",
     "diff",
+    "lifecycle",
+    "lifecycle show",
+    "lifecycle set",
+    "lifecycle delete",
+    "lifecycle check",
+    "lifecycle preview",
     "login",
     "logout",
     "credential-helper",

@@ -52,6 +52,12 @@ pub enum LifecycleError {
     /// By what ECR said, or because it did not.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The repository has no policy.
+    #[error("{repository} has no lifecycle policy")]
+    NoPolicy {
+        /// The repository in full.
+        repository: String,
+    },
     /// ECR could not make the preview.
     #[error("ECR could not preview the lifecycle policy of {repository}")]
     Failed {
@@ -76,7 +82,7 @@ impl Failure for LifecycleError {
     fn kind(&self) -> Kind {
         match self {
             Self::Registry(error) => error.kind(),
-            Self::Failed { .. } => Kind::Refused,
+            Self::NoPolicy { .. } | Self::Failed { .. } => Kind::Refused,
             Self::TooLong { .. } => Kind::Exhausted,
         }
     }
@@ -84,6 +90,9 @@ impl Failure for LifecycleError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Registry(error) => error.hint(),
+            Self::NoPolicy { .. } => {
+                Some("`consign lifecycle set` gives it one: from a file, or with `--keep-last N`".into())
+            }
             Self::Failed { .. } => Some(
                 "run the same command again; `--offline` evaluates the policy here, from a list of the images".into(),
             ),
@@ -243,7 +252,7 @@ impl<'a> Lifecycle<'a> {
         loop {
             let Some(started) = self.start(text).await? else {
                 tell(format!("another preview of {} is under way; waiting for its end", self.name()));
-                wait.pause(self, "another preview is under way").await?;
+                self.others_end(&mut wait).await?;
                 continue;
             };
             tell(format!("ECR previews the lifecycle policy of {}", self.name()));
@@ -271,6 +280,28 @@ impl<'a> Lifecycle<'a> {
             }
             Err(error) if code(&error) == Some(IN_PROGRESS) => Ok(None),
             Err(error) => Err(self.explain("StartLifecyclePolicyPreview", &error)),
+        }
+    }
+
+    /// Waits until the preview that is under way is not any more.
+    async fn others_end(&self, wait: &mut Wait) -> Result<()> {
+        loop {
+            let answer = self
+                .ecr
+                .client()
+                .get_lifecycle_policy_preview()
+                .set_registry_id(self.ecr.registry_id().map(str::to_owned))
+                .repository_name(self.repository.as_str())
+                .max_results(1)
+                .send()
+                .await;
+            match answer {
+                Ok(page) if page.status() != Some(&LifecyclePolicyPreviewStatus::InProgress) => return Ok(()),
+                Err(error) if code(&error) != Some(NO_PREVIEW) => {
+                    return Err(self.explain("GetLifecyclePolicyPreview", &error));
+                }
+                _ => wait.pause(self, "another preview is under way").await?,
+            }
         }
     }
 

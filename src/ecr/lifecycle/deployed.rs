@@ -45,6 +45,14 @@ impl Deployed {
         &self.text
     }
 
+    /// Whether an image of this digest with these tags is meant.
+    pub fn is(&self, digest: &ManifestDigest, tags: &[String]) -> bool {
+        match &self.id {
+            Id::Digest(wanted) => wanted == digest,
+            Id::Tag(wanted) => tags.iter().any(|tag| tag == wanted.as_str()),
+        }
+    }
+
     /// The image that is meant, if it is there.
     pub fn find<'a>(&self, listing: &'a Listing) -> Option<&'a Image> {
         match &self.id {

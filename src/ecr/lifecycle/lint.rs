@@ -280,12 +280,14 @@ impl Linter<'_> {
             .filter(|image| image.tags.is_empty() && listing.is_referrer(image))
             .count();
         if matches!(rule.tags, Tags::Untagged | Tags::Any) && standard && referrers > 0 {
-            let message = format!(
-                "{} without a tag {} to an image: {} of signatures, SBOMs or attestations",
-                human::count(referrers, "artifact"),
-                if referrers == 1 { "refers" } else { "refer" },
-                if referrers == 1 { "one" } else { "these are" },
-            );
+            let message = if referrers == 1 {
+                "an artifact without a tag refers to an image: a signature, an SBOM or an attestation"
+                    .to_owned()
+            } else {
+                format!(
+                    "{referrers} artifacts without a tag refer to images: signatures, SBOMs or attestations"
+                )
+            };
             let hint = "ECR's guide says that they go within a day after their subject, and not whether a rule about \
                         images without a tag spares them: look at ECR's own preview, `consign lifecycle preview \
                         REPOSITORY`, before the policy is set";
@@ -294,13 +296,17 @@ impl Linter<'_> {
         let is_signature = |image: &&&Image| image.tags.iter().any(|tag| is_signature_tag(tag));
         let signatures = images.iter().filter(is_signature).count();
         if signatures > 0 {
-            let message = format!(
-                "{} that the rule selects {} signatures or the like: their tags name a digest, as in `sha256-….sig`",
-                human::count(signatures, "image"),
-                if signatures == 1 { "is one of" } else { "are" },
-            );
-            let hint = "they count as images, and go apart from what they are about; a rule before this one, for the \
-                        pattern `sha256-*`, takes them out";
+            let message = if signatures == 1 {
+                "an image that the rule selects is a signature or the like, with a tag as `sha256-….sig`"
+                    .to_owned()
+            } else {
+                format!(
+                    "{signatures} images that the rule selects are signatures or the like, with tags as \
+                     `sha256-….sig`"
+                )
+            };
+            let hint = "they count as images, and go apart from what they are about; a rule before this one that keeps \
+                        what matches `sha256-*` takes them out";
             self.find(Lint::SignatureTags, &rule.places.tags, message, hint);
         }
         let listed = listing.listed();

@@ -517,7 +517,7 @@ fn what_the_images_tell() {
     let all = text(&[
         rule(1, &days(UNTAGGED, "sinceImagePushed", 14), EXPIRE),
         rule(2, &days(&prefixes(r#"["pr-"]"#), "sinceImagePushed", 14), EXPIRE),
-        rule(3, &keep(ANY, 4), EXPIRE),
+        rule(3, &keep(ANY, 3), EXPIRE),
     ]);
     insta::assert_snapshot!(findings(&all, Some(ground)), @r#"
     DeployedNotFound: policy.json:1:1: `1.2` is deployed, and not in the repository
