@@ -67,7 +67,8 @@ pub(super) async fn run(args: Check, context: &Context) -> Result<(), Fail> {
             texts.push((PathBuf::from(calls.name()), stored.text));
         }
         if listing.is_none() {
-            listing = Some(calls.images().await?);
+            let looks_at_pulls = texts.iter().any(|(_, text)| text.contains("sinceImagePulled"));
+            listing = Some(calls.images(looks_at_pulls).await?);
         }
     }
     if listing.is_none() && !deployed.is_empty() {

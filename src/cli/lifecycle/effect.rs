@@ -1,19 +1,18 @@
 //! What a policy would do: found out, and shown.
 
-use super::{Calls, Evaluation};
+use super::Calls;
 use crate::base::clock::rfc3339;
 use crate::base::{Event, Failure as _, Kind, Timestamp, human};
 use crate::cli::Context;
 use crate::cli::error::{CliError, Fail};
 use crate::cli::table::{Align, Table};
 use crate::ecr::lifecycle::{
-    Action, Deployed, Effect, Finding, Ground, LifecycleError, Listing, Outcome, Policy, lint,
+    Action, Deployed, Effect, Finding, Ground, LifecycleError, Lint, Listing, Outcome, Patience, Policy, lint,
 };
 use crate::spec::{Problem, SpecError};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 /// What is to be found out.
 pub(super) struct Asked<'a> {
@@ -22,7 +21,10 @@ pub(super) struct Asked<'a> {
     pub(super) text: &'a str,
     pub(super) policy: &'a Policy,
     pub(super) deployed: &'a [Deployed],
-    pub(super) evaluation: &'a Evaluation,
+    /// Whether it is evaluated here, and not by ECR.
+    pub(super) offline: bool,
+    /// With ECR's preview.
+    pub(super) patience: Patience,
     /// If it was given.
     pub(super) listing: Option<Listing>,
     pub(super) now: Timestamp,
@@ -45,22 +47,21 @@ pub(super) async fn find(
     calls: Option<Calls<'_>>,
     context: &Context,
 ) -> Result<Found, Fail> {
-    let Asked { file, text, policy, deployed, evaluation, listing, now } = asked;
-    let here = evaluation.offline || listing.is_some();
+    let Asked { file, text, policy, deployed, offline, patience, listing, now } = asked;
+    let here = offline || listing.is_some();
     let no_images = || CliError::internal("there is neither a repository nor a list of images");
     let (effect, listing) = if here {
         let listing = match (listing, calls) {
             (Some(listing), _) => listing,
-            (None, Some(calls)) => calls.images().await?,
+            (None, Some(calls)) => calls.images(policy.looks_at_pulls()).await?,
             (None, None) => return Err(no_images().into()),
         };
         (Effect::of(policy, &listing, now), Some(listing))
     } else {
         let calls = calls.ok_or_else(no_images)?;
         let tell = |what: String| context.reporter.event(Event::Started { what });
-        let limit = Duration::from_secs(evaluation.preview_timeout_seconds.into());
-        let outcomes = calls.preview(Some(text), limit, &tell).await?;
-        let listing = match calls.images().await {
+        let outcomes = calls.preview(Some(text), patience, &tell).await?;
+        let listing = match calls.images(policy.looks_at_pulls()).await {
             Ok(listing) => Some(listing),
             Err(LifecycleError::Registry(error)) if error.kind() == Kind::Denied => {
                 context.reporter.warn(format!("sizes are not known, nor what refers to what goes: {error}"));
@@ -71,7 +72,10 @@ pub(super) async fn find(
         (Effect::new(outcomes, listing.as_ref()), listing)
     };
     let ground = listing.as_ref().map(|listing| Ground { listing, deployed: &[], now });
-    show(file, &lint(text, policy, ground), context);
+    let mut findings = lint(text, policy, ground);
+    // What ECR does with artifacts is seen in its own preview.
+    findings.retain(|finding| here || finding.lint != Lint::Referrers);
+    show(file, &findings, context);
     let (mut threatened, mut unknown) = (Vec::new(), Vec::new());
     for deployed in deployed {
         match &listing {
@@ -166,9 +170,10 @@ impl Found {
             if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
         };
         if around.followers > 0 {
-            lines.push(format!(
-                "{} to these, and within a day after them",
-                they(around.followers, "artifact refers and goes", "artifacts refer and go")
+            lines.push(they(
+                around.followers,
+                "artifact refers to these, and goes within a day after them",
+                "artifacts refer to these, and go within a day after them",
             ));
         }
         if around.orphans > 0 {
@@ -179,8 +184,13 @@ impl Found {
         }
         if around.unread_indexes > 0 {
             lines.push(format!(
-                "it is not known what {}: ECR keeps what they list, and here it may be among what goes",
-                they(around.unread_indexes, "index lists", "indexes list")
+                "it is not known what {}: ECR keeps what they list, {}",
+                they(around.unread_indexes, "index lists", "indexes list"),
+                if self.evaluated.is_some() {
+                    "and here it may be among what goes"
+                } else {
+                    "and how much of that is left alone after them is not known"
+                }
             ));
         }
         lines

@@ -13,14 +13,16 @@ use super::build::blocking;
 use super::control::{self, PrivateRegistry};
 use super::error::{CliError, Fail, bad_option};
 use super::settings::list;
+use super::targets::backoff;
 use crate::base::clock::{Clock as _, SystemClock, rfc3339};
 use crate::base::{Event, Reference, RepositoryName, Timestamp};
-use crate::ecr::lifecycle::{Deployed, Lifecycle as Calls, LifecycleError, Listing};
+use crate::ecr::lifecycle::{Deployed, Lifecycle as Calls, LifecycleError, Listing, Patience};
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Subcommand};
 use serde_json::{Value, json};
 use source::{PolicyOptions, read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, disable_help_subcommand = true)]
@@ -167,6 +169,15 @@ struct Evaluation {
     preview_timeout_seconds: u32,
 }
 
+impl Evaluation {
+    fn patience(&self, aws: &Aws) -> Patience {
+        Patience {
+            limit: Duration::from_secs(self.preview_timeout_seconds.into()),
+            first: backoff(aws).initial,
+        }
+    }
+}
+
 /// What is there, and when.
 #[derive(Debug, Args)]
 struct ImagesOptions {
@@ -293,7 +304,8 @@ async fn preview(args: Preview, context: &Context) -> Result<(), Fail> {
         text: &text,
         policy: &policy,
         deployed: &deployed,
-        evaluation: &args.evaluation,
+        offline: args.evaluation.offline,
+        patience: args.evaluation.patience(&args.aws),
         listing,
         now,
     };

@@ -71,7 +71,8 @@ pub(super) async fn run(args: Set, context: &Context) -> Result<(), Fail> {
             text: &text,
             policy: &policy,
             deployed: &deployed,
-            evaluation: &args.evaluation,
+            offline: args.evaluation.offline,
+            patience: args.evaluation.patience(&args.aws),
             listing,
             now,
         };

@@ -45,6 +45,15 @@ pub struct Stored {
     pub last_evaluated: Option<Timestamp>,
 }
 
+/// How long a preview is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// In all.
+    pub limit: Duration,
+    /// Between the first two looks; later ones are further apart.
+    pub first: Duration,
+}
+
 /// A call about a policy failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -184,8 +193,10 @@ impl<'a> Lifecycle<'a> {
         }
     }
 
-    /// All images of the repository, those in the archive too. What indexes list is read from their manifests.
-    pub async fn images(&self) -> Result<Listing> {
+    /// All images of the repository, those in the archive too. What indexes list is read from their manifests, unless a
+    /// policy goes by the time of the last pull: one that is meant, by `looks_at_pulls`, or the present one. ECR counts
+    /// the reading as a pull.
+    pub async fn images(&self, looks_at_pulls: bool) -> Result<Listing> {
         let mut images = Vec::new();
         let mut token = None;
         loop {
@@ -210,8 +221,21 @@ impl<'a> Lifecycle<'a> {
                 break;
             }
         }
-        self.read_indexes(&mut images).await?;
+        // The tests are in the order of what they cost.
+        if images.iter().any(|image| image.is_index) && !looks_at_pulls && !self.looks_at_pulls().await? {
+            self.read_indexes(&mut images).await?;
+        }
         Ok(Listing::new(images))
+    }
+
+    /// Whether the present policy goes by the time of the last pull.
+    async fn looks_at_pulls(&self) -> Result<bool> {
+        match self.get().await {
+            Ok(present) => Ok(present.is_some_and(|present| present.text.contains("sinceImagePulled"))),
+            // Whoever may not see it has to do without.
+            Err(LifecycleError::Registry(RegistryError::Denied { .. })) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn read_indexes(&self, images: &mut [Image]) -> Result<()> {
@@ -237,18 +261,19 @@ impl<'a> Lifecycle<'a> {
         Ok(())
     }
 
-    /// What ECR says that a policy would do: `text`, or the policy that is set. It takes some seconds, no longer than
-    /// `limit`; `tell` hears what is waited for.
+    /// What ECR says that a policy would do: `text`, or the policy that is set. It takes some seconds; `tell` hears what
+    /// is waited for.
     ///
     /// A repository has one preview at a time. If somebody else's is under way, it is waited for; if somebody else's
     /// takes the place of this one before it has been read, this one is started again.
     pub async fn preview(
         &self,
         text: Option<&str>,
-        limit: Duration,
+        patience: Patience,
         tell: &(dyn Fn(String) + Sync),
     ) -> Result<Vec<Outcome>> {
-        let mut wait = Wait { until: Instant::now() + limit, limit, pause: Duration::from_millis(250) };
+        let Patience { limit, first } = patience;
+        let mut wait = Wait { until: Instant::now() + limit, limit, pause: first };
         loop {
             let Some(started) = self.start(text).await? else {
                 tell(format!("another preview of {} is under way; waiting for its end", self.name()));

@@ -14,7 +14,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
-pub use calls::{Lifecycle, LifecycleError, Stored};
+pub use calls::{Lifecycle, LifecycleError, Patience, Stored};
 pub use deployed::Deployed;
 pub use effect::{Around, Effect, Outcome};
 pub use evaluate::{Mark, evaluate};

@@ -113,6 +113,11 @@ impl Policy {
         rules
     }
 
+    /// Whether a rule goes by the time of the last pull.
+    pub fn looks_at_pulls(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule.count, Count::SincePulled(_)))
+    }
+
     /// Whether two policies say the same: the order of rules in the text, the order of entries in a list, white space
     /// and defaults that are written out make no difference.
     pub fn is_same(&self, other: &Self) -> bool {
