@@ -517,7 +517,7 @@ fn nothing_is_pulled_where_pulls_count() {
     assert_eq!(asked(&t, "BatchGetImage"), 1);
     // The present policy counts as well.
     t.consign([LIFECYCLE, "set", "shop/api", "--file", "pulls.json", "--yes"]).succeeds();
-    preview("pushes.json", &["--offline"]);
+    assert!(preview("pushes.json", &["--offline"]).stdout.contains("it is not known"));
     assert_eq!(asked(&t, "BatchGetImage"), 1);
 }
 

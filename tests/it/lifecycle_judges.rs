@@ -552,7 +552,7 @@ fn agreed(cases: &[Case]) -> Vec<Verdict> {
                 reference
             }
         });
-        verdicts.buffered(8).collect().await
+        verdicts.buffered(32).collect().await
     })
 }
 

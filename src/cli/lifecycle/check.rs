@@ -1,7 +1,5 @@
 //! `consign lifecycle check`.
 
-#![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
-
 use super::source::read;
 use super::{Guard, ImagesOptions, Opened, effect, shown};
 use crate::base::{Failure, Kind, human};

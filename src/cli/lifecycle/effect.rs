@@ -60,7 +60,7 @@ pub(super) async fn find(
     } else {
         let calls = calls.ok_or_else(no_images)?;
         let tell = |what: String| context.reporter.event(Event::Started { what });
-        let outcomes = calls.preview(Some(text), patience, &tell).await?;
+        let outcomes = Box::pin(calls.preview(Some(text), patience, &tell)).await?;
         let listing = match calls.images(policy.looks_at_pulls()).await {
             Ok(listing) => Some(listing),
             Err(LifecycleError::Registry(error)) if error.kind() == Kind::Denied => {

@@ -1,7 +1,5 @@
 //! `consign lifecycle`: which images of a repository go by themselves, and when.
 
-#![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
-
 mod check;
 mod effect;
 mod set;
@@ -208,11 +206,11 @@ impl ImagesOptions {
 
 pub(super) async fn run(args: Lifecycle, context: &Context) -> Result<(), Fail> {
     match args.command {
-        Which::Show(args) => show(args, context).await,
-        Which::Set(args) => set::run(args, context).await,
-        Which::Delete(args) => delete(args, context).await,
-        Which::Check(args) => check::run(args, context).await,
-        Which::Preview(args) => preview(args, context).await,
+        Which::Show(args) => Box::pin(show(args, context)).await,
+        Which::Set(args) => Box::pin(set::run(args, context)).await,
+        Which::Delete(args) => Box::pin(delete(args, context)).await,
+        Which::Check(args) => Box::pin(check::run(args, context)).await,
+        Which::Preview(args) => Box::pin(preview(args, context)).await,
     }
 }
 
@@ -309,7 +307,7 @@ async fn preview(args: Preview, context: &Context) -> Result<(), Fail> {
         listing,
         now,
     };
-    let found = effect::find(asked, calls, context).await?;
+    let found = Box::pin(effect::find(asked, calls, context)).await?;
     let name = calls.map(|calls| calls.name()).or_else(|| args.repository.clone());
     context.printer.result(&found.text(), &found.json(name.as_deref()))?;
     found.gate()

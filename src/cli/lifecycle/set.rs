@@ -1,7 +1,5 @@
 //! `consign lifecycle set`.
 
-#![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
-
 use super::effect::{self, Asked};
 use super::source::PolicyOptions;
 use super::{Evaluation, Guard, Opened, document};
@@ -76,7 +74,7 @@ pub(super) async fn run(args: Set, context: &Context) -> Result<(), Fail> {
             listing,
             now,
         };
-        let found = effect::find(asked, Some(calls), context).await?;
+        let found = Box::pin(effect::find(asked, Some(calls), context)).await?;
         tell(found.text().trim_end(), context);
         found.gate()?;
     }

@@ -1,7 +1,5 @@
 //! Where the text of a policy comes from.
 
-#![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
-
 use super::{blocking, shown};
 use crate::cli::error::{CliError, Fail};
 use crate::ecr::lifecycle::Keep;
