@@ -8,6 +8,7 @@ use super::error::{CliError, Fail, auth, bad_option};
 use super::explain::{self, Explained};
 use super::images::Opener;
 use super::plan::{Asked, encoding, plan};
+use super::repo::wanted::wanted;
 use super::results::ResultFiles;
 use super::settings::list;
 use super::tags::Derived;
@@ -21,10 +22,10 @@ use crate::image::choose::serves;
 use crate::image::{Annotations, Form, LayoutWriter};
 use crate::publish::{Destination, Published, Reuse, Target, publish};
 use crate::registry::Web;
+use crate::ecr::repository::Wanted;
 use crate::registry::distribution::Purpose;
-use crate::registry::ecr::NewRepository;
 use crate::spec::dockerfile::{Dockerfile, Options};
-use crate::spec::{Plan, RepositorySettings};
+use crate::spec::Plan;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -76,7 +77,8 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         reuse: !args.layers.no_cache,
         now: i64::try_from(SystemClock.now().as_nanosecond()).unwrap_or(i64::MAX),
     };
-    let repository = new_repository(&plan.repository, file.as_deref())?;
+    let folder = file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    let repository = wanted(&plan.repository, folder)?;
     let session =
         if args.push { registries.session(&tags, &args.aws, &context.environment).await? } else { None };
 
@@ -264,26 +266,6 @@ fn one_image_an_archive(outputs: &[Output], platforms: &[Platform]) -> Result<()
     }
 }
 
-/// The settings with which the repository would be created.
-fn new_repository(settings: &RepositorySettings, file: Option<&Path>) -> Result<NewRepository, Fail> {
-    let RepositorySettings { tag_mutability, tag_mutability_exclusions, scan_on_push, encryption, lifecycle } =
-        settings;
-    let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
-    let lifecycle = match lifecycle {
-        None => None,
-        Some(path) => Some(
-            fs_err::read_to_string(folder.join(path)).map_err(|error| CliError::input(error.to_string()))?,
-        ),
-    };
-    Ok(NewRepository {
-        tag_mutability: tag_mutability.clone(),
-        tag_mutability_exclusions: tag_mutability_exclusions.clone(),
-        scan_on_push: *scan_on_push,
-        encryption: encryption.as_ref().map(|e| (e.kind.clone(), e.key.clone())),
-        lifecycle,
-    })
-}
-
 /// Runs what blocks on a thread that may.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Fail> + Send + 'static,
@@ -331,7 +313,7 @@ impl Push<'_> {
     async fn all(
         &self,
         targets: &[(Reference, Target)],
-        create: Option<&NewRepository>,
+        create: Option<&Wanted>,
     ) -> Result<Vec<Published>, Fail> {
         let (reporter, environment) = (&self.context.reporter, &self.context.environment);
         let mut opened = Vec::with_capacity(targets.len());

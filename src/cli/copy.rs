@@ -7,9 +7,9 @@ use super::error::{CliError, Fail, auth};
 use super::results::ResultFiles;
 use super::targets::{ensure_repository, manifest_id, references};
 use crate::base::{Event, ManifestDigest, Platform, Reference, human};
+use crate::ecr::repository::Wanted;
 use crate::publish::{Copied, How, Target, copy};
 use crate::registry::distribution::Purpose;
-use crate::registry::ecr::NewRepository;
 use crate::registry::{Bundle, ManifestId};
 use clap::Args;
 use serde_json::json;
@@ -79,7 +79,7 @@ pub(super) async fn run(args: Copy, context: &Context) -> Result<(), Fail> {
     for (name, target) in &targets {
         let registry = registries.open(session.as_ref(), name, Purpose::Push, environment).await?;
         if args.registry.create_repository
-            && ensure_repository(&registry, &target.repository, &NewRepository::default(), context).await?
+            && ensure_repository(&registry, &target.repository, &Wanted::default(), context).await?
         {
             let repository = target.repository.to_string();
             context.reporter.event(Event::RepositoryCreated { repository });

@@ -8,10 +8,10 @@ use super::results::ResultFiles;
 use super::tags::Derived;
 use super::targets::{Registries, ensure_repository, manifest_id, references};
 use crate::base::{BlobDigest, Event, ManifestDigest, MediaType, Reference, human};
+use crate::ecr::repository::Wanted;
 use crate::image::{Descriptor, ImageConfig, Index, Layout, Manifest, Report, validate as recompute};
 use crate::publish::{Finished, publish_finished};
 use crate::registry::distribution::Purpose;
-use crate::registry::ecr::NewRepository;
 use crate::registry::{AnyRegistry, Registry as _, RegistryError, RemoteBlobs, StoredManifest};
 use futures::TryStreamExt as _;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
     for (reference, target) in &targets {
         let environment = &context.environment;
         let registry = registries.open(session.as_ref(), reference, Purpose::Push, environment).await?;
-        let settings = NewRepository::default();
+        let settings = Wanted::default();
         if args.registry.create_repository
             && ensure_repository(&registry, &target.repository, &settings, context).await?
         {

@@ -12,10 +12,11 @@ use crate::base::reference::private_host;
 use crate::base::{
     Backoff, Env, Event, Reference, RegistryHost, RelativeReference, RepositoryName, Tag, env,
 };
+use crate::ecr::repository::{Ensured, Wanted, ensure};
 use crate::publish::Target;
 use crate::registry::distribution::{Credentials, Purpose, Settings};
-use crate::registry::ecr::{Ecr, NewRepository};
-use crate::registry::{AnyRegistry, Distribution, Ensured, ManifestId, Registry as _, RegistryError};
+use crate::registry::ecr::Ecr;
+use crate::registry::{AnyRegistry, Distribution, ManifestId, Registry as _, RegistryError};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -368,10 +369,10 @@ fn check_writable(registry: &Registry, reference: &Reference) -> Result<(), Fail
 pub(super) async fn ensure_repository(
     registry: &AnyRegistry,
     repository: &RepositoryName,
-    settings: &NewRepository,
+    wanted: &Wanted,
     context: &Context,
 ) -> Result<bool, Fail> {
-    match registry.ensure_repository(repository, settings).await? {
+    match ensure(registry, repository, wanted).await? {
         Ensured::Existed => Ok(false),
         Ensured::Created => Ok(true),
         Ensured::ByItself => {

@@ -1,6 +1,6 @@
 //! One registry of any kind, for callers that learn from a reference which kind it is.
 
-use super::ecr::{Ecr, NewRepository};
+use super::ecr::Ecr;
 use super::ecr_public::PublicImages;
 use super::{
     Distribution, Download, ManifestId, OnProgress, Put, Registry, RegistryError, Source, StoredManifest,
@@ -26,35 +26,6 @@ pub enum AnyRegistry {
     EcrPublic(PublicImages),
     /// Any other registry.
     Distribution(Distribution),
-}
-
-/// What became of the wish that a repository exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ensured {
-    /// It was made.
-    Created,
-    /// It was there.
-    Existed,
-    /// The registry makes repositories by itself when something is pushed to them.
-    ByItself,
-}
-
-impl AnyRegistry {
-    /// Makes the repository if it is absent, where that has to be done at all.
-    pub async fn ensure_repository(
-        &self,
-        repository: &RepositoryName,
-        settings: &NewRepository,
-    ) -> Result<Ensured, RegistryError> {
-        let created = match self {
-            Self::Ecr(ecr) | Self::EcrDistribution { control: ecr, .. } => {
-                ecr.ensure_repository(repository, settings).await?
-            }
-            Self::EcrPublic(ecr) => ecr.ensure_repository(repository, settings).await?,
-            Self::Distribution(_) => return Ok(Ensured::ByItself),
-        };
-        Ok(if created { Ensured::Created } else { Ensured::Existed })
-    }
 }
 
 /// Does the same with whichever registry it is.

@@ -22,7 +22,7 @@ mod share;
 pub mod source;
 mod web;
 
-pub use any::{AnyRegistry, Ensured};
+pub use any::AnyRegistry;
 pub use bridge::wait;
 pub use bundle::{Bundle, Member};
 pub use distribution::Distribution;

@@ -35,6 +35,8 @@ mod platforms;
 mod pull;
 mod push;
 mod reading;
+mod repo;
+mod repo_apply;
 mod rootfs;
 mod speed;
 mod support;

@@ -4,12 +4,10 @@
 mod failure;
 mod layer;
 mod part;
-mod repository;
 mod upload;
 
 pub(super) use failure::code;
 pub use failure::explain;
-pub use repository::NewRepository;
 
 use crate::auth::Session;
 use crate::base::{Backoff, BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};

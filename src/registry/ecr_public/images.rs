@@ -2,7 +2,7 @@
 
 use super::{EcrPublic, PublicName};
 use crate::base::{BlobDigest, ManifestDigest, RepositoryName, Tag};
-use crate::registry::ecr::{DIGESTS_A_CALL, LISTED, NewRepository};
+use crate::registry::ecr::{DIGESTS_A_CALL, LISTED};
 use crate::registry::{
     Distribution, Download, ManifestId, OnProgress, Put, Registry, RegistryError, Source, StoredManifest,
     Uploaded,
@@ -32,15 +32,6 @@ impl PublicImages {
     /// The same registry behind `/v2/`.
     pub fn images(&self) -> &Distribution {
         &self.images
-    }
-
-    /// See [`EcrPublic::ensure_repository`].
-    pub async fn ensure_repository(
-        &self,
-        repository: &RepositoryName,
-        settings: &NewRepository,
-    ) -> Result<bool, RegistryError> {
-        self.control.ensure_repository(&self.name(repository)?, settings).await
     }
 
     fn name(&self, repository: &RepositoryName) -> Result<PublicName, RegistryError> {

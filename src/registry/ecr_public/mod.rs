@@ -7,7 +7,6 @@
 mod alias;
 mod images;
 mod name;
-mod repository;
 
 pub use images::PublicImages;
 pub use name::PublicName;
@@ -25,6 +24,7 @@ use tokio::sync::OnceCell;
 #[derive(Debug, Clone)]
 pub struct EcrPublic {
     client: aws_sdk_ecrpublic::Client,
+    http: reqwest::Client,
     host: String,
     /// Names of the registry.
     aliases: Arc<OnceCell<Vec<String>>>,
@@ -33,12 +33,17 @@ pub struct EcrPublic {
 impl EcrPublic {
     /// The one of the session's account. `host` is its name for people: `public.ecr.aws`.
     pub fn new(session: &Session, host: String) -> Self {
-        Self { client: session.ecr_public(), host, aliases: Arc::default() }
+        Self { client: session.ecr_public(), http: session.http().clone(), host, aliases: Arc::default() }
     }
 
     /// Speaks to it, for calls that are not about layers and images.
     pub fn client(&self) -> &aws_sdk_ecrpublic::Client {
         &self.client
+    }
+
+    /// For what is no call of the API.
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
     }
 
     /// `public.ecr.aws`
@@ -72,7 +77,7 @@ impl EcrPublic {
     }
 
     /// As [`explain`](Self::explain), with the alias that the reference has.
-    fn explain_named<E>(
+    pub fn explain_named<E>(
         &self,
         operation: &'static str,
         name: &PublicName,
