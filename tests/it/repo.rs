@@ -55,7 +55,6 @@ fn a_new_repository() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     [HOST]/shop/api: + repository
-    created the repository [HOST]/shop/api
     ");
     insta::assert_snapshot!(since(&t, 0), @r"
     DescribeRepositories
@@ -78,7 +77,7 @@ fn a_new_repository() {
         "registryId": "123456789012",
         "repositoryName": "shop/web",
         "repositoryUri": "[HOST]/shop/web",
-        "createdAt": "2026-11-29T08:07:42.736999988Z",
+        "createdAt": "[NOW]",
         "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
         "imageTagMutabilityExclusionFilters": [
           {
@@ -105,7 +104,6 @@ fn a_new_repository() {
     [HOST]/shop/web: + repository: tagMutability IMMUTABLE_WITH_EXCLUSION (latest, dev-*), scanOnPush true, encryption KMS with the key alias/ecr, tags cost=1=2, team=shop
     [HOST]/shop/web: + lifecycle: 1 rule
     [HOST]/shop/web: + policy: 1 statement
-    created the repository [HOST]/shop/web
     "#);
     insta::assert_snapshot!(since(&t, before), @r"
     DescribeRepositories
@@ -119,7 +117,7 @@ fn a_new_repository() {
     name            shop/web
     uri             [HOST]/shop/web
     arn             arn:aws:ecr:us-east-1:123456789012:repository/shop/web
-    created         2026-11-29T08:07:42.736999988Z
+    created         [NOW]
     tag mutability  IMMUTABLE_WITH_EXCLUSION (latest, dev-*)
     scan on push    yes
     encryption      KMS alias/ecr
@@ -138,7 +136,7 @@ fn a_new_repository() {
         "registryId": "123456789012",
         "repositoryName": "shop/web",
         "repositoryUri": "[HOST]/shop/web",
-        "createdAt": "2026-11-29T08:07:42.736999988Z",
+        "createdAt": "[NOW]",
         "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
         "imageTagMutabilityExclusionFilters": [
           {
@@ -213,7 +211,7 @@ fn one_that_is_there() {
     [HOST]/shop/api
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
-    warning: `[HOST]/shop/api` is there, and is left as it is: `shop/api` is encrypted with AES256, and KMS is wanted: that can't be changed after a repository was made; nothing was changed
+    warning: `[HOST]/shop/api` is there, and is left as it is: `shop/api` is encrypted with AES256, and KMS is wanted: that can't be changed after a repository was made
     ");
     insta::assert_snapshot!(said(&t.consign(["repo", "create", "shop/api", "--if-not-exists", "--format", "json"]).output()), @r#"
     exit: 0
@@ -224,7 +222,7 @@ fn one_that_is_there() {
         "registryId": "123456789012",
         "repositoryName": "shop/api",
         "repositoryUri": "[HOST]/shop/api",
-        "createdAt": "2026-11-29T08:07:48.198999881Z",
+        "createdAt": "[NOW]",
         "imageTagMutability": "MUTABLE",
         "imageScanningConfiguration": {
           "scanOnPush": false
@@ -352,9 +350,9 @@ fn a_list_of_all() {
     exit: 0
     ----- stdout -----
     NAME      TAGS       SCAN ON PUSH  ENCRYPTION  CREATED           URI
-    other     MUTABLE    no            AES256      2026-11-29 08:07  [HOST]/other
-    shop/api  IMMUTABLE  no            AES256      2026-11-29 08:07  [HOST]/shop/api
-    shop/web  MUTABLE    yes           AES256      2026-11-29 08:07  [HOST]/shop/web
+    other     MUTABLE    no            AES256      [NOW]  [HOST]/other
+    shop/api  IMMUTABLE  no            AES256      [NOW]  [HOST]/shop/api
+    shop/web  MUTABLE    yes           AES256      [NOW]  [HOST]/shop/web
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     ");
@@ -368,7 +366,7 @@ fn a_list_of_all() {
           "registryId": "123456789012",
           "repositoryName": "shop/web",
           "repositoryUri": "[HOST]/shop/web",
-          "createdAt": "2026-11-29T08:07:41.842000007Z",
+          "createdAt": "[NOW]",
           "imageTagMutability": "MUTABLE",
           "imageScanningConfiguration": {
             "scanOnPush": true
@@ -399,31 +397,34 @@ fn what_may_not_be_read_is_left_out() {
     name            shop/api
     uri             [HOST]/shop/api
     arn             arn:aws:ecr:us-east-1:123456789012:repository/shop/api
-    created         2026-11-29T08:07:50.684000015Z
+    created         [NOW]
     tag mutability  MUTABLE
     scan on push    no
     encryption      AES256
-    tags            none
-    policy          none
-    lifecycle       none
+    tags            may not be read
+    policy          may not be read
+    lifecycle       may not be read
     ----- stderr -----
-    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/ci
+    warning: ListTagsForResource on [HOST]/shop/api was denied: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/ci/consign is not authorized to perform: ecr:ListTagsForResource on resource: arn:aws:ecr:us-east-1:123456789012:repository/shop/api because no identity-based policy allows the ecr:ListTagsForResource action (request id [UUID])
+    warning: GetRepositoryPolicy on [HOST]/shop/api was denied: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/ci/consign is not authorized to perform: ecr:GetRepositoryPolicy on resource: arn:aws:ecr:us-east-1:123456789012:repository/shop/api because no identity-based policy allows the ecr:GetRepositoryPolicy action (request id [UUID])
+    warning: GetLifecyclePolicy on [HOST]/shop/api was denied: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/ci/consign is not authorized to perform: ecr:GetLifecyclePolicy on resource: arn:aws:ecr:us-east-1:123456789012:repository/shop/api because no identity-based policy allows the ecr:GetLifecyclePolicy action (request id [UUID])
     ");
     insta::assert_snapshot!(run(&["repo", "show", "shop/none"]), @r"
     exit: 4
     ----- stdout -----
     ----- stderr -----
-    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/ci
     error: the repository `shop/none` does not exist in the registry [HOST]
     hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/none`; if it exists, check the region and the account
     ");
     insta::assert_snapshot!(run(&["repo", "show", "elsewhere"]), @r"
-    exit: 4
+    exit: 3
     ----- stdout -----
     ----- stderr -----
-    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
-    error: the repository `elsewhere` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name elsewhere`; if it exists, check the region and the account
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/ci
+    error: DescribeRepositories on [HOST]/elsewhere was denied: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/ci/consign is not authorized to perform: ecr:DescribeRepositories on resource: arn:aws:ecr:us-east-1:123456789012:repository/elsewhere because no identity-based policy allows the ecr:DescribeRepositories action (request id [UUID])
+    hint: the role needs the permission `ecr:DescribeRepositories` on the repository
     ");
 }
 
@@ -788,7 +789,6 @@ fn on_ecr_public() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     public.ecr.aws/[ALIAS]/shop: + repository: tags team=shop
-    created the repository public.ecr.aws/[ALIAS]/shop
     ");
     insta::assert_snapshot!(said(&["repo", "create", &name, "--scan-on-push"]), @r"
     exit: 2
@@ -796,7 +796,7 @@ fn on_ecr_public() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: ECR Public has no scanOnPush for repositories
-    hint: leave these out of `repository:` where the push goes to ECR Public, or leave `--create-repository` out and make the repository beforehand
+    hint: leave them out: private repositories have them
     ");
     insta::assert_snapshot!(said(&["repo", "create", &name]), @r"
     exit: 4
@@ -806,13 +806,27 @@ fn on_ecr_public() {
     error: `public.ecr.aws/[ALIAS]/shop` is there already, and is as it was asked for
     hint: `--if-not-exists` takes it as it is; `consign repo apply` changes one that is there
     ");
-    insta::assert_snapshot!(said(&["repo", "create", "web", "--public"]), @"");
-    insta::assert_snapshot!(said(&["repo", "create", "public.ecr.aws/x/web", "--public"]), @"");
+    insta::assert_snapshot!(said(&["repo", "create", "web", "--public"]), @r"
+    exit: 0
+    ----- stdout -----
+    public.ecr.aws/[ALIAS]/web
+    ----- stderr -----
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
+    public.ecr.aws/[ALIAS]/web: + repository
+    ");
+    insta::assert_snapshot!(said(&["repo", "create", "public.ecr.aws/x/web", "--public"]), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: --public: `public.ecr.aws/x/web` has a host already
+    hint: leave out either: `--public NAME`, or public.ecr.aws/ALIAS/NAME
+    ");
     insta::assert_snapshot!(said(&["repo", "list", "--public"]), @r"
     exit: 0
     ----- stdout -----
     NAME  CREATED           URI
-    shop  2026-11-29 08:07  [HOST]/[ALIAS]/shop
+    shop  [NOW]  [HOST]/[ALIAS]/shop
+    web   [NOW]  [HOST]/[ALIAS]/web
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     ");
@@ -826,7 +840,14 @@ fn on_ecr_public() {
           "registryId": "123456789012",
           "repositoryName": "shop",
           "repositoryUri": "[HOST]/[ALIAS]/shop",
-          "createdAt": "2026-11-29T08:07:47.512000083Z"
+          "createdAt": "[NOW]"
+        },
+        {
+          "repositoryArn": "arn:aws:ecr-public::123456789012:repository/web",
+          "registryId": "123456789012",
+          "repositoryName": "web",
+          "repositoryUri": "[HOST]/[ALIAS]/web",
+          "createdAt": "[NOW]"
         }
       ]
     }
@@ -839,7 +860,7 @@ fn on_ecr_public() {
     name            shop
     uri             [HOST]/[ALIAS]/shop
     arn             arn:aws:ecr-public::123456789012:repository/shop
-    created         2026-11-29T08:07:47.512000083Z
+    created         [NOW]
     tags            team=shop
     policy          none
     description     none
@@ -884,7 +905,7 @@ fn on_ecr_public() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: `public.ecr.aws/someone/shop` is not in the registry of this account on ECR Public, which is called `[ALIAS]`
-    hint: push to public.ecr.aws/[ALIAS]/shop, or take a role of the account whose registry it is; what others have on ECR Public can only be read
+    hint: take a role of the account whose registry it is; what others have on ECR Public can only be read
     ");
     insta::assert_snapshot!(said(&["repo", "delete", &name, "--yes"]), @r"
     exit: 0

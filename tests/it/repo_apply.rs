@@ -37,6 +37,13 @@ fn changes(t: &Context, before: usize) -> String {
     lines.lines().filter(|line| !reads.iter().any(|read| line.starts_with(read))).collect::<Vec<_>>().join(" ")
 }
 
+/// What was asked for since `before`, sorted: what does not depend on each other is asked at a time.
+fn reads(t: &Context, before: usize) -> Vec<String> {
+    let mut all: Vec<String> = since(t, before).lines().map(str::to_owned).collect();
+    all.sort();
+    all
+}
+
 #[test]
 fn from_nothing_and_then_nothing_more() {
     let t = Context::with_ecr(&[]);
@@ -82,12 +89,10 @@ fn from_nothing_and_then_nothing_more() {
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     [HOST]/shop/api is as consign.yaml says
     ");
-    insta::assert_snapshot!(since(&t, before), @r"
-    DescribeRepositories
-    GetLifecyclePolicy
-    GetRepositoryPolicy
-    ListTagsForResource
-    ");
+    assert_eq!(
+        reads(&t, before),
+        ["DescribeRepositories", "GetLifecyclePolicy", "GetRepositoryPolicy", "ListTagsForResource"]
+    );
     insta::assert_snapshot!(t.consign(["repo", "apply", "--dry-run", "--format", "json"]).output(), @r#"
     exit: 0
     ----- stdout -----
@@ -276,7 +281,7 @@ fn removing() {
     name            shop/api
     uri             [HOST]/shop/api
     arn             arn:aws:ecr:us-east-1:123456789012:repository/shop/api
-    created         2026-11-29T08:07:57.279000043Z
+    created         [NOW]
     tag mutability  IMMUTABLE_WITH_EXCLUSION (latest)
     scan on push    yes
     encryption      KMS alias/ecr
@@ -322,8 +327,8 @@ fn another_encryption_can_not_be_had() {
     ----- stdout -----
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
-    error: `shop/api` is encrypted with AES256, and KMS is wanted: that can't be changed after a repository was made; nothing was changed
-    hint: make `encryption` say what is there, or leave it out; or make a repository under another name, and bring the images there with `consign copy`
+    error: `shop/api` is encrypted with AES256, and KMS is wanted: that can't be changed after a repository was made
+    hint: nothing was changed: make `encryption` say what is there, or leave it out; or make a repository under another name, and bring the images there with `consign copy`
     ");
     assert_eq!(t.consign(["repo", "apply", "--dry-run"]).output().code, Some(4));
     assert_eq!(changes(&t, before), "");
@@ -382,7 +387,7 @@ fn overtaken() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     [HOST]/shop/api: + repository: scanOnPush true
-    [HOST]/shop/api was made by someone else just now
+    [HOST]/shop/api is there by now, made by someone else, or by an attempt whose answer was lost; looking at it anew
     [HOST]/shop/api: + repository: scanOnPush true
     ");
     insta::assert_snapshot!(since(&t, before), @r"
@@ -394,22 +399,22 @@ fn overtaken() {
     let always = Context::with_ecr(&[&format!("{code},times=always")]);
     wanted(&always, "{ name: shop/api }");
     insta::assert_snapshot!(always.consign(APPLY).output(), @r"
-    exit: 5
+    exit: 4
     ----- stdout -----
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     [HOST]/shop/api: + repository
-    [HOST]/shop/api was made by someone else just now
+    [HOST]/shop/api is there by now, made by someone else, or by an attempt whose answer was lost; looking at it anew
     [HOST]/shop/api: + repository
-    [HOST]/shop/api was made by someone else just now
+    [HOST]/shop/api is there by now, made by someone else, or by an attempt whose answer was lost; looking at it anew
     [HOST]/shop/api: + repository
-    [HOST]/shop/api was made by someone else just now
+    [HOST]/shop/api is there by now, made by someone else, or by an attempt whose answer was lost; looking at it anew
     [HOST]/shop/api: + repository
-    [HOST]/shop/api was made by someone else just now
+    [HOST]/shop/api is there by now, made by someone else, or by an attempt whose answer was lost; looking at it anew
     [HOST]/shop/api: + repository
-    [HOST]/shop/api was made by someone else just now
-    error: CreateRepository on [HOST]/shop/api did not get through: someone else makes and deletes it again and again
-    hint: check the network, and `AWS_ENDPOINT_URL_ECR` if it is set; then run the same command again: what is stored is not sent twice
+    [HOST]/shop/api is there by now, made by someone else, or by an attempt whose answer was lost; looking at it anew
+    error: `[HOST]/shop/api` can't be made, as ECR says that it is there, and can't be found, 5 times
+    hint: someone else may be making and deleting it: run the same command again
     ");
 }
 
@@ -425,7 +430,7 @@ fn a_lost_answer() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     [HOST]/shop/api: + repository: tagMutability IMMUTABLE
-    [HOST]/shop/api was made by someone else just now
+    [HOST]/shop/api is there by now, made by someone else, or by an attempt whose answer was lost; looking at it anew
     [HOST]/shop/api: + policy: 1 statement
     ");
 }
@@ -464,12 +469,12 @@ fn a_denial_in_the_middle() {
     wanted(&t, ALL);
     let ended = run(&["repo", "apply", "--format", "json"]);
     insta::assert_snapshot!(redacted(&ended.stderr, &t.path("")), @r"
-    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
-    127.0.0.1:43755/shop/api: ~ tagMutability: MUTABLE → IMMUTABLE_WITH_EXCLUSION (latest)
-    127.0.0.1:43755/shop/api: ~ scanOnPush: false → true
-    127.0.0.1:43755/shop/api: + lifecycle: 1 rule
-    127.0.0.1:43755/shop/api: + tags: cost=1, team=shop
-    127.0.0.1:43755/shop/api: + policy: 1 statement
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/ci
+    [HOST]/shop/api: ~ tagMutability: MUTABLE → IMMUTABLE_WITH_EXCLUSION (latest)
+    [HOST]/shop/api: ~ scanOnPush: false → true
+    [HOST]/shop/api: + lifecycle: 1 rule
+    error: PutLifecyclePolicy on [HOST]/shop/api was denied: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/ci/consign is not authorized to perform: ecr:PutLifecyclePolicy on resource: arn:aws:ecr:us-east-1:123456789012:repository/shop/api because no identity-based policy allows the ecr:PutLifecyclePolicy action (request id [UUID])
+    hint: the role needs the permission `ecr:PutLifecyclePolicy` on the repository
     ");
     let result: Value = serde_json::from_str(&ended.stdout).unwrap();
     let states: Vec<_> = result["changes"]
@@ -494,12 +499,12 @@ fn what_is_wanted_and_may_not_be_read_stops_everything() {
     let before = t.ecr().requests().len();
     let ended = t.consign(APPLY).env("CONSIGN_ROLE_TO_ASSUME", ROLE).output();
     insta::assert_snapshot!(ended, @r"
-    exit: 0
+    exit: 3
     ----- stdout -----
-    done       ~ scanOnPush: false → true
     ----- stderr -----
-    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
-    [HOST]/shop/api: ~ scanOnPush: false → true
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/ci
+    error: GetRepositoryPolicy on [HOST]/shop/api was denied: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/ci/consign is not authorized to perform: ecr:GetRepositoryPolicy on resource: arn:aws:ecr:us-east-1:123456789012:repository/shop/api because no identity-based policy allows the ecr:GetRepositoryPolicy action (request id [UUID])
+    hint: the role needs the permission `ecr:GetRepositoryPolicy` on the repository
     ");
     assert_eq!(changes(&t, before), "");
 }
@@ -575,8 +580,11 @@ fn bad_input() {
     assert_eq!(t.operations(), [], "nothing of that is asked of anybody");
     wanted(&t, "{ name: shop/api, catalog: { description: A shop } }");
     insta::assert_snapshot!(t.consign(APPLY).output(), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
-    error: `127.0.0.1:38443/shop/api` is in a private registry, which has no `catalog`
+    error: `[HOST]/shop/api` is in a private registry, which has no `catalog`
     hint: the gallery shows what is in ECR Public: public.ecr.aws/ALIAS/NAME
     ");
     wanted(&t, "{ name: public.ecr.aws/shop/api, scanOnPush: true, lifecycle: { rules: [] } }");
@@ -634,16 +642,101 @@ fn a_catalog_on_ecr_public() {
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     public.ecr.aws/[ALIAS]/shop is as consign.yaml says
     ");
-    insta::assert_snapshot!(since(&t, before), @"");
+    assert_eq!(
+        reads(&t, before),
+        [
+            "DescribeRegistries",
+            "DescribeRepositories",
+            "GET /layer/…",
+            "GetRepositoryCatalogData",
+            "ListTagsForResource"
+        ]
+    );
     let name = format!("public.ecr.aws/{alias}/shop");
-    insta::assert_snapshot!(said(&["repo", "show", &name]), @"");
+    insta::assert_snapshot!(said(&["repo", "show", &name]), @r"
+    exit: 0
+    ----- stdout -----
+    name            shop
+    uri             [HOST]/[ALIAS]/shop
+    arn             arn:aws:ecr-public::123456789012:repository/shop
+    created         [NOW]
+    tags            team=shop
+    policy          none
+    description     A shop
+    systems         Linux, Windows
+    architectures   x86-64
+    about text      7 characters
+    usage text      8 characters
+    logo            yes
+    ----- stderr -----
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
+    ");
     // What is left out stays, the logo too, which has to be sent again.
     wanted(&t, &format!("{{ name: {name}, catalog: {{ description: The shop, operatingSystems: [Windows, Linux] }} }}"));
-    insta::assert_snapshot!(said(&["repo", "apply", "--format", "json"]), @"");
+    insta::assert_snapshot!(said(&["repo", "apply", "--format", "json"]), @r##"
+    exit: 0
+    ----- stdout -----
+    {
+      "repository": "public.ecr.aws/[ALIAS]/shop",
+      "changes": [
+        {
+          "setting": "catalog",
+          "action": "change",
+          "from": {
+            "description": "A shop",
+            "aboutText": "# Shop\n",
+            "usageText": "Pull it.",
+            "operatingSystems": [
+              "Linux",
+              "Windows"
+            ],
+            "architectures": [
+              "x86-64"
+            ],
+            "logo": "sha256:[DIGEST]"
+          },
+          "to": {
+            "description": "The shop",
+            "aboutText": "# Shop\n",
+            "usageText": "Pull it.",
+            "operatingSystems": [
+              "Linux",
+              "Windows"
+            ],
+            "architectures": [
+              "x86-64"
+            ],
+            "logo": "sha256:[DIGEST]"
+          },
+          "state": "done"
+        }
+      ],
+      "doubts": [],
+      "error": null
+    }
+    ----- stderr -----
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
+    public.ecr.aws/[ALIAS]/shop: ~ catalog: description
+    "##);
     wanted(&t, &catalog.replace("A shop", "The shop"));
     t.consign(["repo", "apply", "--dry-run"]).succeeds();
     t.file("logo.png", "another");
-    insta::assert_snapshot!(said(&["repo", "apply", "--dry-run"]), @"");
+    insta::assert_snapshot!(said(&["repo", "apply", "--dry-run"]), @r"
+    exit: 6
+    ----- stdout -----
+    planned    ~ catalog: logo
+    ----- stderr -----
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
+    error: `public.ecr.aws/[ALIAS]/shop` is not as consign.yaml says: 1 change would be made
+    hint: the same command without `--dry-run` makes them
+    ");
     wanted(&t, &format!("{{ name: {name}, scanOnPush: true, encryption: {{ type: KMS }} }}"));
-    insta::assert_snapshot!(said(&APPLY), @"");
+    insta::assert_snapshot!(said(&APPLY), @r"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
+    error: ECR Public has no scanOnPush, encryption for repositories
+    hint: leave them out: private repositories have them
+    ");
 }

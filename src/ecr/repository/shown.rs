@@ -3,7 +3,7 @@
 use super::document::PolicyKind;
 use super::plan::{Change, New, shown};
 use super::settings::{Catalog, Mutability, WantedCatalog};
-use crate::base::human;
+use crate::base::BlobDigest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -161,7 +161,7 @@ fn new_json(new: &New) -> Value {
     json
 }
 
-/// With the names of `consign.yaml`; of the logo, its size.
+/// With the names of `consign.yaml`; of the logo, its digest.
 pub fn catalog_json(of: &Catalog) -> Value {
     json!({
         "description": of.description,
@@ -169,6 +169,6 @@ pub fn catalog_json(of: &Catalog) -> Value {
         "usageText": of.usage_text,
         "operatingSystems": of.operating_systems,
         "architectures": of.architectures,
-        "logo": of.logo.as_ref().map(|logo| human::size(logo.len() as u64)),
+        "logo": of.logo.as_ref().map(|logo| BlobDigest::of(logo).to_string()),
     })
 }

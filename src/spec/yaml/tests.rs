@@ -610,17 +610,73 @@ repository:
 
 #[test]
 fn what_is_wrong_with_a_repository() {
-    insta::assert_snapshot!(wrong("repository:\n  name: shop/api:1\n  tagmutability: IMMUTABLE\n  tags: { \"aws:x\": y, a*: b }\n"), @"");
+    insta::assert_snapshot!(wrong("repository:\n  name: shop/api:1\n  tagmutability: IMMUTABLE\n  tags: { \"aws:x\": y, a*: b }\n"), @r#"
+    consign.yaml:3:9: `repository.name` is an image, and this is about a repository
+      |
+    3 |   name: shop/api:1
+      |         ^^^^^^^^^^
+    hint: leave out what stands after its name: `shop/api`
+    consign.yaml:4:3: unknown key `tagmutability` in `repository`
+      |
+    4 |   tagmutability: IMMUTABLE
+      |   ^^^^^^^^^^^^^
+    hint: did you mean `tagMutability`?
+    consign.yaml:5:11: `aws:x` can't be a tag of a resource with the value `y`
+      |
+    5 |   tags: { "aws:x": y, a*: b }
+      |           ^^^^^^^
+    hint: keys that begin with `aws:` are AWS's own
+    consign.yaml:5:23: `a*` can't be a tag of a resource with the value `b`
+      |
+    5 |   tags: { "aws:x": y, a*: b }
+      |                       ^^
+    hint: it is made of letters, digits, spaces and `_.:/=+-@`
+    "#);
     insta::assert_snapshot!(
         wrong("repository: { tagMutability: MUTABLE_WITH_EXCLUSION, policy: [a], catalog: { aboutText: { path: x } } }\n"),
-        @""
+        @r"
+        consign.yaml:2:30: `MUTABLE_WITH_EXCLUSION` needs exclusions: the tags for which it does not hold
+          |
+        2 | repository: { tagMutability: MUTABLE_WITH_EXCLUSION, policy: [a], catalog: { aboutText: { path: x } } }
+          |                              ^^^^^^^^^^^^^^^^^^^^^^
+        hint: name some with wildcards, such as `latest` or `dev-*`, or leave out `_WITH_EXCLUSION`
+        consign.yaml:2:62: `repository.policy` must be a file or a mapping, and this is a list
+          |
+        2 | repository: { tagMutability: MUTABLE_WITH_EXCLUSION, policy: [a], catalog: { aboutText: { path: x } } }
+          |                                                              ^
+        hint: write the name of a file, the document itself, or `none`
+        consign.yaml:2:89: `repository.catalog.aboutText` has no `file`
+          |
+        2 | repository: { tagMutability: MUTABLE_WITH_EXCLUSION, policy: [a], catalog: { aboutText: { path: x } } }
+          |                                                                                         ^
+        consign.yaml:2:91: unknown key `path` in `repository.catalog.aboutText`
+          |
+        2 | repository: { tagMutability: MUTABLE_WITH_EXCLUSION, policy: [a], catalog: { aboutText: { path: x } } }
+          |                                                                                           ^^^^
+        hint: known are `file`
+        "
     );
     insta::assert_snapshot!(
         wrong("repository: { tagMutability: IMMUTABLE_WITH_EXCLUSION, tagMutabilityExclusions: [v1, a?] }\n"),
-        @""
+        @r"
+        consign.yaml:2:86: `a?` can't exclude tags
+          |
+        2 | repository: { tagMutability: IMMUTABLE_WITH_EXCLUSION, tagMutabilityExclusions: [v1, a?] }
+          |                                                                                      ^^
+        hint: it is made of 1 to 128 letters, digits and `.`, `_`, `-`, and of `*` for any characters
+        "
     );
     insta::assert_snapshot!(
         wrong("repository: { lifecycle: { rules: [{ rulePriority: 1, rulePriority: 2 }] }, encryption: { key: x } }\n"),
-        @""
+        @r"
+        consign.yaml:2:55: `rulePriority` is there twice
+          |
+        2 | repository: { lifecycle: { rules: [{ rulePriority: 1, rulePriority: 2 }] }, encryption: { key: x } }
+          |                                                       ^^^^^^^^^^^^
+        consign.yaml:2:89: `repository.encryption` has no `type`
+          |
+        2 | repository: { lifecycle: { rules: [{ rulePriority: 1, rulePriority: 2 }] }, encryption: { key: x } }
+          |                                                                                         ^
+        "
     );
 }
