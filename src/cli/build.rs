@@ -77,8 +77,11 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         now: i64::try_from(SystemClock.now().as_nanosecond()).unwrap_or(i64::MAX),
     };
     let repository = new_repository(&plan.repository, file.as_deref())?;
+    if args.registry.create_repository {
+        registries.check_settings(&targets, &repository)?;
+    }
     let session =
-        if args.push { registries.session(&tags, &args.aws, &context.environment).await? } else { None };
+        if args.push { registries.session(&tags, &[], &args.aws, &context.environment).await? } else { None };
 
     context.reporter.event(Event::Started { what: format!("reading {}", args.context.display()) });
     let bases = Bases::new(&args.sources, &args.registry, &args.aws, context)?.with_session(session.clone());
