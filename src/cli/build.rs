@@ -79,8 +79,11 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     };
     let folder = file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
     let repository = wanted(&plan.repository, folder)?;
+    if args.registry.create_repository {
+        registries.check_settings(&targets, &repository)?;
+    }
     let session =
-        if args.push { registries.session(&tags, &args.aws, &context.environment).await? } else { None };
+        if args.push { registries.session(&tags, &[], &args.aws, &context.environment).await? } else { None };
 
     context.reporter.event(Event::Started { what: format!("reading {}", args.context.display()) });
     let bases = Bases::new(&args.sources, &args.registry, &args.aws, context)?.with_session(session.clone());

@@ -57,9 +57,9 @@ pub(super) async fn run(args: Copy, context: &Context) -> Result<(), Fail> {
     let bases = Bases::new(&args.sources, &args.registry, &args.aws, context)?;
     let registries = bases.registries().clone();
     let targets = targets(&bases, &source, destinations)?;
-    let names: Vec<_> = targets.iter().map(|(name, _)| name.clone()).chain([source.clone()]).collect();
+    let names: Vec<_> = targets.iter().map(|(name, _)| name.clone()).collect();
     let environment = &context.environment;
-    let session = registries.session(&names, &args.aws, environment).await?;
+    let session = registries.session(&names, std::slice::from_ref(&source), &args.aws, environment).await?;
     if let Some(session) = &session {
         results.belong_to(session.authenticate().await.map_err(auth)?);
         context.reporter.event(Event::Authenticated { source: session.source().to_owned(), arn: None });

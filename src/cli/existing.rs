@@ -28,7 +28,7 @@ pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
     let results = ResultFiles::check(&args.results, &context.environment)?;
     let source = args.source.clone();
     let image = blocking(move || finished(&source)).await?;
-    let session = registries.session(&names, &args.aws, &context.environment).await?;
+    let session = registries.session(&names, &[], &args.aws, &context.environment).await?;
     if let Some(session) = &session {
         session.authenticate().await.map_err(auth)?;
         context.reporter.event(Event::Authenticated { source: session.source().to_owned(), arn: None });
@@ -84,7 +84,7 @@ async fn find(existing: &Existing, context: &Context) -> Result<Named, Fail> {
     let reference = references("IMAGE", std::slice::from_ref(name)).map_err(not_found)?.remove(0);
     let registries = Registries::new(options, aws)?;
     let names = [reference.clone()];
-    let session = registries.session(&names, aws, &context.environment).await?;
+    let session = registries.session(&[], &names, aws, &context.environment).await?;
     if let Some(session) = &session {
         session.authenticate().await.map_err(auth)?;
     }

@@ -27,8 +27,12 @@ pub enum RegistryError {
         /// What stands behind it.
         path: RepositoryName,
     },
-    /// The repository would be in the registry of another account.
-    #[error("`{host}/{name}` is not in the registry of this account on ECR Public, {}", known_as(own))]
+    /// The repository is in the registry of another account, which does not let us in.
+    #[error(
+        "`{host}/{name}` is not in the registry of this account on ECR Public, {}{}",
+        known_as(own),
+        in_brackets(said)
+    )]
     NotOwnAlias {
         /// `public.ecr.aws`
         host: String,
@@ -36,6 +40,8 @@ pub enum RegistryError {
         name: PublicName,
         /// The names that the registry of the account has.
         own: Vec<String>,
+        /// What was refused because of it, if it was tried.
+        said: Option<String>,
     },
     /// A repository was to be made on ECR Public in a way that is possible on private ECR alone.
     #[error("ECR Public has no {} for repositories", settings.join(", "))]
@@ -210,10 +216,10 @@ impl Failure for RegistryError {
                  --region us-east-1` shows it, then a name of 2 to 205 characters"
                     .into()
             }
-            Self::NotOwnAlias { host, name, own } => match own.first() {
+            Self::NotOwnAlias { host, name, own, .. } => match own.first() {
                 Some(alias) => format!(
-                    "push to {host}/{alias}/{}, or take a role of the account whose registry it is; what others have on \
-                     ECR Public can only be read",
+                    "push to {host}/{alias}/{}; what others have on ECR Public can only be read, unless the policy of \
+                     the repository lets this account push",
                     name.repository
                 ),
                 None => "the first public repository gives the registry its alias: make one with `aws ecr-public \
@@ -324,6 +330,11 @@ fn known_as(aliases: &[String]) -> String {
         [one] => format!("which is called `{one}`"),
         more => format!("which is called `{}`", more.join("` and `")),
     }
+}
+
+/// More of what is known, after what counts.
+fn in_brackets(said: &Option<String>) -> String {
+    said.as_ref().map_or_else(String::new, |said| format!(" ({said})"))
 }
 
 /// Whether an operation is one of the distribution API, which is written as method and resource.

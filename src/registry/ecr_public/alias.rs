@@ -28,12 +28,34 @@ impl EcrPublic {
         Ok(found.into_iter().map(|(_, name)| name).collect())
     }
 
-    /// Fails if the alias is that of another account's registry, which can only be read.
+    /// Fails if the alias is that of another account's registry.
     pub async fn check_own(&self, name: &PublicName) -> Result<(), RegistryError> {
         let own = self.aliases().await?;
-        if own.contains(&name.alias) {
-            return Ok(());
+        if own.contains(&name.alias) { Ok(()) } else { Err(self.not_own(name, own, None)) }
+    }
+
+    /// A refusal, which may be due to the alias: the policy of a repository can let another account push, so that is
+    /// known only afterwards.
+    pub(super) async fn refused(&self, name: &PublicName, error: RegistryError) -> RegistryError {
+        let may_be = match &error {
+            RegistryError::Denied { .. }
+            | RegistryError::NotLoggedIn { .. }
+            | RegistryError::RepositoryNotFound { .. } => true,
+            RegistryError::Refused { code, .. } => code == "RegistryNotFoundException",
+            _ => false,
+        };
+        if !may_be {
+            return error;
         }
-        Err(RegistryError::NotOwnAlias { host: self.host.clone(), name: name.clone(), own: own.to_vec() })
+        match self.aliases().await {
+            Ok(own) if !own.contains(&name.alias) => self.not_own(name, own, Some(error.to_string())),
+            // Who may not ask for the aliases hears what was refused first.
+            _ => error,
+        }
+    }
+
+    fn not_own(&self, name: &PublicName, own: &[String], said: Option<String>) -> RegistryError {
+        let (host, name, own) = (self.host.clone(), name.clone(), own.to_vec());
+        RegistryError::NotOwnAlias { host, name, own, said }
     }
 }

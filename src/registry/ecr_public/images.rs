@@ -37,6 +37,19 @@ impl PublicImages {
     fn name(&self, repository: &RepositoryName) -> Result<PublicName, RegistryError> {
         PublicName::of(self.control.host(), repository)
     }
+
+    /// What `/v2/` refused, in the API's terms: for that `ALIAS/NAME` is the repository `NAME`.
+    async fn refused(&self, repository: &RepositoryName, error: RegistryError) -> RegistryError {
+        let Ok(name) = self.name(repository) else { return error };
+        let error = match error {
+            RegistryError::RepositoryNotFound { .. } => RegistryError::RepositoryNotFound {
+                registry: format!("{}/{}", self.control.host(), name.alias),
+                repository: name.repository.clone(),
+            },
+            error => error,
+        };
+        self.control.refused(&name, error).await
+    }
 }
 
 impl Registry for PublicImages {
@@ -61,8 +74,14 @@ impl Registry for PublicImages {
                 .repository_name(name.repository.as_str())
                 .set_layer_digests(Some(digests.iter().map(ToString::to_string).collect()))
                 .send()
-                .await
-                .map_err(|error| self.control.explain_named("BatchCheckLayerAvailability", &name, &error))?;
+                .await;
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(error) => {
+                    let error = self.control.explain_named("BatchCheckLayerAvailability", &name, &error);
+                    return Err(self.control.refused(&name, error).await);
+                }
+            };
             for layer in answer.layers() {
                 if layer.layer_availability() == Some(&LayerAvailability::Available)
                     && let Some(Ok(digest)) = layer.layer_digest().map(str::parse)
@@ -80,7 +99,10 @@ impl Registry for PublicImages {
         source: Arc<dyn Source>,
         progress: OnProgress,
     ) -> Result<Uploaded, RegistryError> {
-        self.images.upload(repository, source, progress).await
+        match self.images.upload(repository, source, progress).await {
+            Err(error) => Err(self.refused(repository, error).await),
+            uploaded => uploaded,
+        }
     }
 
     async fn manifests(
@@ -88,7 +110,10 @@ impl Registry for PublicImages {
         repository: &RepositoryName,
         ids: &[ManifestId],
     ) -> Result<Vec<Option<StoredManifest>>, RegistryError> {
-        self.images.manifests(repository, ids).await
+        match self.images.manifests(repository, ids).await {
+            Err(error) => Err(self.refused(repository, error).await),
+            found => found,
+        }
     }
 
     async fn newest(&self, repository: &RepositoryName) -> Result<Option<ManifestDigest>, RegistryError> {
@@ -120,7 +145,10 @@ impl Registry for PublicImages {
         manifest: &StoredManifest,
         tag: Option<&Tag>,
     ) -> Result<Put, RegistryError> {
-        self.images.put_manifest(repository, manifest, tag).await
+        match self.images.put_manifest(repository, manifest, tag).await {
+            Err(error) => Err(self.refused(repository, error).await),
+            put => put,
+        }
     }
 
     async fn download(
