@@ -152,14 +152,20 @@ mod tests {
 
     #[test]
     fn exclusions_come_with_the_settings_that_have_them() {
-        for (mutability, filters) in
-            [(None, 0), (Some("MUTABLE"), 0), (Some("IMMUTABLE_WITH_EXCLUSION"), 1), (Some("MUTABLE_WITH_EXCLUSION"), 5)]
-        {
+        for (mutability, filters) in [
+            (None, 0),
+            (Some("MUTABLE"), 0),
+            (Some("IMMUTABLE_WITH_EXCLUSION"), 1),
+            (Some("MUTABLE_WITH_EXCLUSION"), 5),
+        ] {
             assert!(check_exclusions(mutability, filters).is_ok(), "{mutability:?} {filters}");
         }
-        for (mutability, filters) in
-            [(None, 1), (Some("IMMUTABLE"), 1), (Some("IMMUTABLE_WITH_EXCLUSION"), 0), (Some("MUTABLE_WITH_EXCLUSION"), 6)]
-        {
+        for (mutability, filters) in [
+            (None, 1),
+            (Some("IMMUTABLE"), 1),
+            (Some("IMMUTABLE_WITH_EXCLUSION"), 0),
+            (Some("MUTABLE_WITH_EXCLUSION"), 6),
+        ] {
             assert!(check_exclusions(mutability, filters).is_err(), "{mutability:?} {filters}");
         }
     }
@@ -173,7 +179,9 @@ mod tests {
             assert!(check_filter(bad).is_err(), "{bad}");
         }
         assert!(check_tag("team", "").is_ok() && check_tag("cost centre", "a+b@c=d/é").is_ok());
-        for (key, value) in [("", "x"), ("aws:x", "y"), ("AWS:x", "y"), ("a*", "x"), ("a", "x\n"), ("a", &"x".repeat(257))] {
+        for (key, value) in
+            [("", "x"), ("aws:x", "y"), ("AWS:x", "y"), ("a*", "x"), ("a", "x\n"), ("a", &"x".repeat(257))]
+        {
             assert!(check_tag(key, value).is_err(), "{key}={value}");
         }
         assert!(check_tags(50).is_ok() && check_tags(51).is_err());

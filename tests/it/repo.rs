@@ -64,9 +64,26 @@ fn a_new_repository() {
     t.file("policy.json", policy("ecr:BatchGetImage"));
     let before = t.ecr().requests().len();
     let all = [
-        "repo", "create", "shop/web", "--tag-mutability", "IMMUTABLE_WITH_EXCLUSION", "--tag-mutability-exclusion",
-        "latest,dev-*", "--scan-on-push", "--encryption", "KMS", "--kms-key", "alias/ecr", "--resource-tag",
-        "team=shop", "--resource-tag", "cost=1=2", "--lifecycle", "lifecycle.json", "--policy", "policy.json",
+        "repo",
+        "create",
+        "shop/web",
+        "--tag-mutability",
+        "IMMUTABLE_WITH_EXCLUSION",
+        "--tag-mutability-exclusion",
+        "latest,dev-*",
+        "--scan-on-push",
+        "--encryption",
+        "KMS",
+        "--kms-key",
+        "alias/ecr",
+        "--resource-tag",
+        "team=shop",
+        "--resource-tag",
+        "cost=1=2",
+        "--lifecycle",
+        "lifecycle.json",
+        "--policy",
+        "policy.json",
     ];
     insta::assert_snapshot!(said(&t.consign(all.iter().chain(&["--format", "json"])).output()), @r#"
     exit: 0
@@ -236,7 +253,11 @@ fn one_that_is_there() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     "#);
-    assert!(!since(&t, before).contains("Create") && !since(&t, before).contains("Put"), "{}", since(&t, before));
+    assert!(
+        !since(&t, before).contains("Create") && !since(&t, before).contains("Put"),
+        "{}",
+        since(&t, before)
+    );
 }
 
 /// The answer of a call that has made it is lost, and the SDK tries again.
@@ -343,7 +364,11 @@ fn a_list_of_all() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     ");
-    for (name, more) in [("shop/web", &["--scan-on-push"][..]), ("shop/api", &["--tag-mutability", "IMMUTABLE"]), ("other", &[])] {
+    for (name, more) in [
+        ("shop/web", &["--scan-on-push"][..]),
+        ("shop/api", &["--tag-mutability", "IMMUTABLE"]),
+        ("other", &[]),
+    ] {
         t.consign(["repo", "create", name].iter().chain(more)).succeeds();
     }
     insta::assert_snapshot!(said(&t.consign(["repo", "list"]).output()), @r"
@@ -518,7 +543,9 @@ pub(crate) fn said(ended: &Ended) -> String {
 /// An image arrives after the repository was found to be empty: it is not deleted unasked.
 #[test]
 fn an_image_that_came_meanwhile() {
-    let t = Context::with_ecr(&["error:DeleteRepository,code=RepositoryNotEmptyException,status=400,message=not empty"]);
+    let t = Context::with_ecr(&[
+        "error:DeleteRepository,code=RepositoryNotEmptyException,status=400,message=not empty",
+    ]);
     t.consign(["repo", "create", "shop/api"]).succeeds();
     insta::assert_snapshot!(t.consign(["repo", "delete", "shop/api", "--yes"]).output(), @r"
     exit: 4
@@ -616,7 +643,8 @@ fn policies() {
     ");
     // The same in other words is not sent.
     let before = t.ecr().requests().len();
-    let same = policy("ecr:BatchGetImage").replace("\"arn:aws:iam::210987654321:root\"", "[\"210987654321\"]");
+    let same =
+        policy("ecr:BatchGetImage").replace("\"arn:aws:iam::210987654321:root\"", "[\"210987654321\"]");
     t.file("same.json", &same);
     insta::assert_snapshot!(t.consign(["repo", "policy", "set", "shop/api", "same.json"]).output(), @r"
     exit: 0
@@ -728,7 +756,8 @@ fn shell(t: &Context, line: &str) -> crate::support::Run {
 fn a_policy_that_locks_out() {
     let t = Context::with_ecr(&[]);
     t.consign(["repo", "create", "shop/api"]).succeeds();
-    let deny = json!({ "Statement": [{ "Effect": "Deny", "Principal": "*", "Action": "ecr:*" }] }).to_string();
+    let deny =
+        json!({ "Statement": [{ "Effect": "Deny", "Principal": "*", "Action": "ecr:*" }] }).to_string();
     t.file("deny.json", deny);
     insta::assert_snapshot!(t.consign(["repo", "policy", "set", "shop/api", "deny.json"]).output(), @r"
     exit: 4

@@ -34,7 +34,11 @@ const ALL: &str = "
 fn changes(t: &Context, before: usize) -> String {
     let reads = ["Describe", "Get", "List"];
     let lines = since(t, before);
-    lines.lines().filter(|line| !reads.iter().any(|read| line.starts_with(read))).collect::<Vec<_>>().join(" ")
+    lines
+        .lines()
+        .filter(|line| !reads.iter().any(|read| line.starts_with(read)))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// What was asked for since `before`, sorted: what does not depend on each other is asked at a time.
@@ -113,8 +117,18 @@ fn from_nothing_and_then_nothing_more() {
 fn only_what_is_not_so() {
     let t = Context::with_ecr(&[]);
     lifecycle(&t);
-    t.consign(["repo", "create", "shop/api", "--encryption", "KMS", "--kms-key", "alias/ecr", "--resource-tag", "cost=2"])
-        .succeeds();
+    t.consign([
+        "repo",
+        "create",
+        "shop/api",
+        "--encryption",
+        "KMS",
+        "--kms-key",
+        "alias/ecr",
+        "--resource-tag",
+        "cost=2",
+    ])
+    .succeeds();
     t.file("old.json", policy("ecr:PutImage"));
     t.consign(["repo", "policy", "set", "shop/api", "old.json"]).succeeds();
     wanted(&t, ALL);
@@ -357,7 +371,8 @@ fn two_at_once_end_in_the_same_state() {
         lifecycle(&t);
         wanted(&t, ALL);
         if round % 2 == 1 {
-            t.consign(["repo", "create", "shop/api", "--encryption", "KMS", "--kms-key", "alias/ecr"]).succeeds();
+            t.consign(["repo", "create", "shop/api", "--encryption", "KMS", "--kms-key", "alias/ecr"])
+                .succeeds();
         }
         let start = || t.consign(APPLY).command.stderr(std::process::Stdio::piped()).spawn().unwrap();
         for child in [start(), start()] {
@@ -422,7 +437,10 @@ fn overtaken() {
 #[test]
 fn a_lost_answer() {
     let t = Context::with_ecr(&["lose-answer:CreateRepository"]);
-    wanted(&t, "{ name: shop/api, tagMutability: IMMUTABLE, policy: { Statement: [{ Effect: Allow, Principal: '*', Action: ecr:BatchGetImage }] } }");
+    wanted(
+        &t,
+        "{ name: shop/api, tagMutability: IMMUTABLE, policy: { Statement: [{ Effect: Allow, Principal: '*', Action: ecr:BatchGetImage }] } }",
+    );
     insta::assert_snapshot!(t.consign(APPLY).output(), @r"
     exit: 0
     ----- stdout -----
@@ -462,7 +480,14 @@ fn a_repository_that_disappears() {
 
 #[test]
 fn a_denial_in_the_middle() {
-    let t = with_permissions(&["ecr:Describe*", "ecr:Get*", "ecr:List*", "ecr:CreateRepository", "ecr:TagResource", "ecr:PutImage*"]);
+    let t = with_permissions(&[
+        "ecr:Describe*",
+        "ecr:Get*",
+        "ecr:List*",
+        "ecr:CreateRepository",
+        "ecr:TagResource",
+        "ecr:PutImage*",
+    ]);
     lifecycle(&t);
     let run = |arguments: &[&str]| t.consign(arguments).env("CONSIGN_ROLE_TO_ASSUME", ROLE).output();
     t.consign(["repo", "create", "shop/api", "--encryption", "KMS", "--kms-key", "alias/ecr"]).succeeds();
@@ -481,9 +506,14 @@ fn a_denial_in_the_middle() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|change| format!("{} {}", change["setting"].as_str().unwrap(), change["state"].as_str().unwrap()))
+        .map(|change| {
+            format!("{} {}", change["setting"].as_str().unwrap(), change["state"].as_str().unwrap())
+        })
         .collect();
-    assert_eq!(states, ["tagMutability done", "scanOnPush done", "lifecycle failed", "tags not tried", "policy not tried"]);
+    assert_eq!(
+        states,
+        ["tagMutability done", "scanOnPush done", "lifecycle failed", "tags not tried", "policy not tried"]
+    );
     assert_eq!(ended.code, Some(3));
     // What was done is not done again.
     let before = t.ecr().requests().len();
@@ -507,6 +537,55 @@ fn what_is_wanted_and_may_not_be_read_stops_everything() {
     hint: the role needs the permission `ecr:GetRepositoryPolicy` on the repository
     ");
     assert_eq!(changes(&t, before), "");
+}
+
+/// What docs/repositories.md names is enough for all that `apply` and `delete` do.
+#[test]
+fn the_permissions_that_the_page_names() {
+    let read = ["DescribeRepositories", "GetLifecyclePolicy", "GetRepositoryPolicy", "ListTagsForResource"];
+    let write = [
+        "CreateRepository",
+        "PutImageTagMutability",
+        "PutImageScanningConfiguration",
+        "PutLifecyclePolicy",
+        "DeleteLifecyclePolicy",
+        "TagResource",
+        "UntagResource",
+        "SetRepositoryPolicy",
+        "DeleteRepositoryPolicy",
+        "DescribeImages",
+        "DeleteRepository",
+    ];
+    let actions = |names: &[&str]| names.iter().map(|name| format!("ecr:{name}")).collect::<Vec<_>>();
+    let page = fs_err::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/repositories.md")).unwrap();
+    let all: Vec<String> = actions(&[&read[..], &write].concat());
+    for action in &all {
+        assert!(page.contains(&format!("`{action}`")), "{action}");
+    }
+    let run =
+        |t: &Context, arguments: &[&str]| t.consign(arguments).env("CONSIGN_ROLE_TO_ASSUME", ROLE).output();
+
+    let reading = actions(&read);
+    let t = with_permissions(&reading.iter().map(String::as_str).collect::<Vec<_>>());
+    lifecycle(&t);
+    wanted(&t, ALL);
+    assert_eq!(run(&t, &["repo", "apply", "--dry-run"]).code, Some(6));
+    assert_eq!(run(&t, &APPLY).code, Some(3));
+
+    let t = with_permissions(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    lifecycle(&t);
+    wanted(&t, ALL);
+    for settings in [
+        ALL,
+        "{ name: shop/api, tagMutability: MUTABLE, scanOnPush: false, tags: { a: b }, policy: none, lifecycle: none }",
+        ALL,
+    ] {
+        wanted(&t, settings);
+        let ended = run(&t, &["repo", "apply", "--prune-tags", "--yes"]);
+        assert_eq!(ended.code, Some(0), "{ended}");
+    }
+    let ended = run(&t, &["repo", "delete", "shop/api", "--yes"]);
+    assert_eq!(ended.code, Some(0), "{ended}");
 }
 
 #[test]
@@ -672,7 +751,12 @@ fn a_catalog_on_ecr_public() {
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     ");
     // What is left out stays, the logo too, which has to be sent again.
-    wanted(&t, &format!("{{ name: {name}, catalog: {{ description: The shop, operatingSystems: [Windows, Linux] }} }}"));
+    wanted(
+        &t,
+        &format!(
+            "{{ name: {name}, catalog: {{ description: The shop, operatingSystems: [Windows, Linux] }} }}"
+        ),
+    );
     insta::assert_snapshot!(said(&["repo", "apply", "--format", "json"]), @r##"
     exit: 0
     ----- stdout -----

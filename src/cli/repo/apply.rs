@@ -137,9 +137,11 @@ async fn bring(
             tell();
             let count = human::count(plan.changes.len(), "change");
             print(place, &planned(plan), &doubts, None, context)?;
-            return Err(CliError::gate(format!("`{reference}` is not as {file} says: {count} would be made"))
-                .hinted("the same command without `--dry-run` makes them")
-                .into());
+            return Err(CliError::gate(format!(
+                "`{reference}` is not as {file} says: {count} would be made"
+            ))
+            .hinted("the same command without `--dry-run` makes them")
+            .into());
         }
         ask(place, &plan, how, context).await?;
         let arn = current.as_ref().map(|current| current.described.arn.as_str());

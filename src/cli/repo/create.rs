@@ -8,7 +8,9 @@ use super::apply::suits;
 use super::place::{open, own_public};
 use super::report::{How, carry_out, done};
 use super::wanted::{checked, document};
-use crate::ecr::repository::{Change, Current, Described, Encryption, Mutability, Place, Presence, State, Wanted, plan};
+use crate::ecr::repository::{
+    Change, Current, Described, Encryption, Mutability, Place, Presence, State, Wanted, plan,
+};
 use crate::spec::repository::{
     ENCRYPTIONS, MUTABILITIES, Wrong, check_exclusions, check_filter, check_tag, check_tags,
 };
@@ -45,7 +47,12 @@ struct Settings {
     #[arg(long, env = "CONSIGN_TAG_MUTABILITY", value_name = "SETTING", value_parser = PossibleValuesParser::new(MUTABILITIES))]
     tag_mutability: Option<String>,
     /// Tags that are excepted from that, for …_WITH_EXCLUSION; `*` stands for any characters [repeatable]
-    #[arg(long = "tag-mutability-exclusion", env = "CONSIGN_TAG_MUTABILITY_EXCLUSION", value_name = "PATTERN", value_delimiter = ',')]
+    #[arg(
+        long = "tag-mutability-exclusion",
+        env = "CONSIGN_TAG_MUTABILITY_EXCLUSION",
+        value_name = "PATTERN",
+        value_delimiter = ','
+    )]
     exclusions: Vec<String>,
     /// Scan each image when it arrives
     #[arg(long, env = "CONSIGN_SCAN_ON_PUSH", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
@@ -169,7 +176,8 @@ async fn there(
 
 /// What the options say.
 fn wanted(settings: Settings, context: &Context) -> Result<Wanted, Fail> {
-    let Settings { tag_mutability, exclusions, scan_on_push, encryption, kms_key, tags, lifecycle, policy } = settings;
+    let Settings { tag_mutability, exclusions, scan_on_push, encryption, kms_key, tags, lifecycle, policy } =
+        settings;
     let wrong = |option: &str, (message, hint): Wrong| -> Fail {
         CliError::input(format!("{option}: {message}")).hinted(hint).into()
     };

@@ -48,7 +48,11 @@ pub(super) async fn run(args: Delete, context: &Context) -> Result<(), Fail> {
             .into());
     }
     if !args.yes {
-        let what = if contents.images > 0 { format!(", which has {}", said(&contents)) } else { ", which is empty".into() };
+        let what = if contents.images > 0 {
+            format!(", which has {}", said(&contents))
+        } else {
+            ", which is empty".into()
+        };
         let hint = if contents.images > 0 { "`--force --yes` deletes it" } else { "`--yes` deletes it" };
         confirm(context, &format!("Delete `{reference}`{what}?"), hint).await?;
     }

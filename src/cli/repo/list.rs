@@ -45,7 +45,8 @@ pub(super) async fn run(args: List, context: &Context) -> Result<(), Fail> {
     let reference = repository("REGISTRY", &registry.map_or("any".to_owned(), |host| format!("{host}/any")))?;
     let mut all = match Registries::at(&args.place, &args.aws)?.control(&reference)? {
         Control::Private => {
-            let opened = private(&reference, "repositories like this", &args.place, &args.aws, context).await?;
+            let opened =
+                private(&reference, "repositories like this", &args.place, &args.aws, context).await?;
             ecr::list(&opened.ecr).await?
         }
         Control::Public => {
@@ -76,7 +77,11 @@ fn table(all: &[Described]) -> String {
         let mut cells = vec![one.name.clone()];
         if let Some(settings) = &one.settings {
             let scan = if settings.scan_on_push { "yes" } else { "no" };
-            cells.extend([settings.mutability.setting.clone(), scan.to_owned(), settings.encryption.kind.clone()]);
+            cells.extend([
+                settings.mutability.setting.clone(),
+                scan.to_owned(),
+                settings.encryption.kind.clone(),
+            ]);
         }
         cells.extend([created(one).unwrap_or_default(), one.uri.clone()]);
         table.row(cells);

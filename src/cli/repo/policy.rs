@@ -139,7 +139,9 @@ async fn set(args: Set, context: &Context) -> Result<(), Fail> {
     let place = open("REPOSITORY", &args.repository, &args.place, &args.aws, context).await?;
     let from = place.policy(KIND).await?;
     if from.as_ref().is_some_and(|text| KIND.is_same(text, &policy)) {
-        context.reporter.event(Event::Started { what: format!("{} has this policy already", place.reference()) });
+        context
+            .reporter
+            .event(Event::Started { what: format!("{} has this policy already", place.reference()) });
         return print(&place, &[], &[], None, context);
     }
     let plan = Plan { changes: vec![Change::SetPolicy { kind: KIND, from, to: policy }], doubts: Vec::new() };

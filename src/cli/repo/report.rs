@@ -25,7 +25,8 @@ fn lines(steps: &[Step]) -> String {
         State::Failed => "failed",
         State::NotTried => "not tried",
     };
-    let line = |step: &Step| format!("{:9}  {} {}\n", state(step.state), step.change.sign(), step.change.line());
+    let line =
+        |step: &Step| format!("{:9}  {} {}\n", state(step.state), step.change.sign(), step.change.line());
     steps.iter().map(line).collect()
 }
 

@@ -49,11 +49,16 @@ pub(super) async fn run(args: Show, context: &Context) -> Result<(), Fail> {
         let key = settings.encryption.key.as_ref().map(|key| format!(" {key}")).unwrap_or_default();
         rows.push(("encryption", format!("{}{key}", settings.encryption.kind)));
     }
-    rows.push(("tags", match &tags {
-        None => UNKNOWN.to_owned(),
-        Some(tags) if tags.is_empty() => "none".to_owned(),
-        Some(tags) => tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", "),
-    }));
+    rows.push((
+        "tags",
+        match &tags {
+            None => UNKNOWN.to_owned(),
+            Some(tags) if tags.is_empty() => "none".to_owned(),
+            Some(tags) => {
+                tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+            }
+        },
+    ));
     json["tags"] = tags.map_or(Value::Null, |tags| {
         tags.into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
     });

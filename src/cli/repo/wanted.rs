@@ -1,7 +1,9 @@
 //! From options and the `repository` of a consign.yaml to what a repository is to be like; files are read here.
 
 use super::super::error::{CliError, Fail};
-use crate::ecr::repository::{Document, Encryption, MAX_POLICY, Mutability, NotADocument, Presence, Wanted, WantedCatalog};
+use crate::ecr::repository::{
+    Document, Encryption, MAX_POLICY, Mutability, NotADocument, Presence, Wanted, WantedCatalog,
+};
 use crate::spec::{CatalogSettings, PolicySource, RepositorySettings, TextSource};
 use std::io::Read as _;
 use std::path::Path;
@@ -89,7 +91,9 @@ fn wanted_catalog(settings: &CatalogSettings, folder: &Path) -> Result<WantedCat
         };
         let length = text.chars().count();
         if length > MAX_TEXT {
-            let why = format!("`repository.catalog.{name}` has {length} characters, and ECR Public takes {MAX_TEXT}");
+            let why = format!(
+                "`repository.catalog.{name}` has {length} characters, and ECR Public takes {MAX_TEXT}"
+            );
             return Err(CliError::input(why).hinted("shorten it, and link to the rest").into());
         }
         Ok(Some(text))
@@ -101,7 +105,8 @@ fn wanted_catalog(settings: &CatalogSettings, folder: &Path) -> Result<WantedCat
             let bytes = fs_err::read(&path).map_err(|error| CliError::input(error.to_string()))?;
             if bytes.is_empty() || bytes.len() > MAX_LOGO {
                 let (path, length) = (path.display(), bytes.len());
-                let why = format!("the logo `{path}` has {length} bytes, and ECR Public takes 1 to {MAX_LOGO}");
+                let why =
+                    format!("the logo `{path}` has {length} bytes, and ECR Public takes 1 to {MAX_LOGO}");
                 return Err(CliError::input(why).hinted("it may be a JPEG, PNG or SVG of that size").into());
             }
             Some(bytes)

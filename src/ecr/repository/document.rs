@@ -227,12 +227,17 @@ mod tests {
             "Principal":{"AWS":["arn:aws:iam::123456789012:root"]},"Effect":"Allow",
             "Condition":{"Bool":{"aws:SecureTransport":["true"]},"StringEquals":{"aws:principalorgid":["o-1"]}}}]}"#;
         assert!(same(PolicyKind::Access, one, other));
-        let anybody = r#"{"Statement":[{"Effect":"Deny","Principal":"*","Action":["ecr:b","ecr:a"]},{"Sid":"x"}]}"#;
+        let anybody =
+            r#"{"Statement":[{"Effect":"Deny","Principal":"*","Action":["ecr:b","ecr:a"]},{"Sid":"x"}]}"#;
         let again = r#"{"Statement":[{"Sid":"x"},{"Effect":"Deny","Principal":{"AWS":"*"},"Action":["ecr:a","ecr:b"]}]}"#;
         assert!(same(PolicyKind::Access, anybody, again));
-        for (from, to) in
-            [("o-1", "o-2"), ("Allow", "Deny"), ("123456789012", "123456789013"), ("ecr:B", "ecr:P"), ("AWS", "Service")]
-        {
+        for (from, to) in [
+            ("o-1", "o-2"),
+            ("Allow", "Deny"),
+            ("123456789012", "123456789013"),
+            ("ecr:B", "ecr:P"),
+            ("AWS", "Service"),
+        ] {
             assert!(!same(PolicyKind::Access, one, &one.replace(from, to)), "{from}");
         }
         assert!(!same(PolicyKind::Access, one, &one.replacen('{', r#"{"Version":"2012-10-17","#, 1)));

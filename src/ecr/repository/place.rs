@@ -5,9 +5,9 @@ use super::plan::{Change, New};
 use super::settings::{Catalog, Current, Described, Part};
 use super::{private, public};
 use crate::base::{RepositoryName, Timestamp};
-use crate::registry::{Registry as _, RegistryError};
 use crate::registry::ecr::Ecr;
 use crate::registry::ecr_public::{EcrPublic, PublicName};
+use crate::registry::{Registry as _, RegistryError};
 use std::collections::BTreeMap;
 
 /// A repository, and who answers for it. It need not be there.
@@ -128,7 +128,11 @@ impl Place {
             policy(Part::Lifecycle, PolicyKind::Lifecycle),
             policy(Part::Policy, PolicyKind::Access),
             async {
-                if parts.contains(&Part::Tags) { self.tags(&described.arn).await } else { Ok(BTreeMap::new()) }
+                if parts.contains(&Part::Tags) {
+                    self.tags(&described.arn).await
+                } else {
+                    Ok(BTreeMap::new())
+                }
             },
             async {
                 if parts.contains(&Part::Catalog) {

@@ -142,7 +142,8 @@ pub fn plan(current: Option<&Current>, wanted: &Wanted) -> Result<Plan, Unchange
     plan.changes.extend(policy_change(PolicyKind::Lifecycle, current, wanted.lifecycle.as_ref()));
     plan.changes.extend(tag_changes(&current.tags, wanted));
     if let Some(catalog) = &wanted.catalog {
-        let (from, to) = (current.catalog.changed(&WantedCatalog::default()), current.catalog.changed(catalog));
+        let (from, to) =
+            (current.catalog.changed(&WantedCatalog::default()), current.catalog.changed(catalog));
         if from != to {
             plan.changes.push(Change::Catalog { from: Box::new(from), to: Box::new(to) });
         }
@@ -152,7 +153,8 @@ pub fn plan(current: Option<&Current>, wanted: &Wanted) -> Result<Plan, Unchange
 }
 
 fn creation(wanted: &Wanted) -> Plan {
-    let Wanted { mutability, scan_on_push, encryption, lifecycle, policy, tags, no_other_tags: _, catalog } = wanted;
+    let Wanted { mutability, scan_on_push, encryption, lifecycle, policy, tags, no_other_tags: _, catalog } =
+        wanted;
     let new = New {
         mutability: mutability.clone(),
         scan_on_push: *scan_on_push,

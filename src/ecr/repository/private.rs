@@ -10,8 +10,9 @@ use crate::registry::{Registry as _, RegistryError};
 use aws_sdk_ecr::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::create_repository::CreateRepositoryError;
 use aws_sdk_ecr::types::{
-    DescribeImagesFilter, EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageStatusFilter,
-    ImageTagMutability, ImageTagMutabilityExclusionFilter, ImageTagMutabilityExclusionFilterType, Repository, Tag,
+    DescribeImagesFilter, EncryptionConfiguration, EncryptionType, ImageScanningConfiguration,
+    ImageStatusFilter, ImageTagMutability, ImageTagMutabilityExclusionFilter,
+    ImageTagMutabilityExclusionFilterType, Repository, Tag,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use jiff::Unit;
@@ -148,7 +149,10 @@ fn resource_tags(tags: &BTreeMap<String, String>) -> Result<Option<Vec<Tag>>, Bu
     if tags.is_empty() {
         return Ok(None);
     }
-    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect::<Result<_, _>>().map(Some)
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 fn filters(of: &Mutability) -> Result<Option<Vec<ImageTagMutabilityExclusionFilter>>, BuildError> {

@@ -48,9 +48,7 @@ impl Change {
                     to => format!("{from} → {to}"),
                 }
             }
-            Self::DeletePolicy { kind, from } => {
-                kind.size(&serde_json::from_str(from).unwrap_or_default())
-            }
+            Self::DeletePolicy { kind, from } => kind.size(&serde_json::from_str(from).unwrap_or_default()),
             Self::Tag { from, to } => {
                 let tags = to.iter().map(|(key, value)| match from.get(key) {
                     Some(from) => format!("{key}={from} → {value}"),

@@ -4,8 +4,8 @@ use super::check::{Checker, Fields};
 use super::node::{Node, Value};
 use crate::base::Reference;
 use crate::spec::repository::{
-    CatalogSettings, ENCRYPTIONS, Encryption, MUTABILITIES, PolicySource, RepositorySettings, TextSource, Wrong,
-    check_exclusions, check_filter, check_tag, check_tags,
+    CatalogSettings, ENCRYPTIONS, Encryption, MUTABILITIES, PolicySource, RepositorySettings, TextSource,
+    Wrong, check_exclusions, check_filter, check_tag, check_tags,
 };
 use serde_json::{Map, Number};
 use std::collections::BTreeMap;
@@ -60,8 +60,7 @@ fn name(checker: &mut Checker, node: &Node) -> Option<String> {
 fn mutability(checker: &mut Checker, fields: &Fields<'_>) -> (Option<String>, Vec<String>) {
     let setting = fields.get("tagMutability");
     let filters = fields.get("tagMutabilityExclusions");
-    let mutability =
-        setting.and_then(|node| checker.one_of(node, "repository.tagMutability", &MUTABILITIES));
+    let mutability = setting.and_then(|node| checker.one_of(node, "repository.tagMutability", &MUTABILITIES));
     let exclusions = fields.items(checker, "tagMutabilityExclusions", |checker, node, place| {
         let text = checker.owned(node, place)?;
         match check_filter(&text) {
@@ -85,8 +84,8 @@ fn mutability(checker: &mut Checker, fields: &Fields<'_>) -> (Option<String>, Ve
 
 fn encryption(checker: &mut Checker, node: &Node) -> Option<Encryption> {
     let fields = checker.map(node, "repository.encryption", &["type", "key"])?;
-    let kind = fields
-        .required(checker, "type", |checker, node, place| checker.one_of(node, place, &ENCRYPTIONS))?;
+    let kind =
+        fields.required(checker, "type", |checker, node, place| checker.one_of(node, place, &ENCRYPTIONS))?;
     let key = fields.text(checker, "key").map(str::to_owned);
     if let (Some(node), "AES256") = (fields.get("key"), kind.as_str()) {
         let hint = "leave `key` out, or use the type `KMS`".into();
@@ -105,7 +104,11 @@ fn policy(checker: &mut Checker, fields: &Fields<'_>, key: &str, numbers: &[&str
         Value::Null | Value::List(_) => {
             let found = node.value.kind();
             let hint = "write the name of a file, the document itself, or `none`".into();
-            checker.fail(node, format!("`{place}` must be a file or a mapping, and this is {found}"), Some(hint));
+            checker.fail(
+                node,
+                format!("`{place}` must be a file or a mapping, and this is {found}"),
+                Some(hint),
+            );
             None
         }
     }
@@ -132,7 +135,11 @@ fn json(
             let mut map = Map::new();
             for (key, value) in pairs {
                 let Some(name) = key.as_text() else {
-                    checker.fail(key, format!("a key must be a text, and this is {}", key.value.kind()), None);
+                    checker.fail(
+                        key,
+                        format!("a key must be a text, and this is {}", key.value.kind()),
+                        None,
+                    );
                     return None;
                 };
                 if map.insert(name.to_owned(), json(checker, value, Some(name), numbers)?).is_some() {

@@ -603,7 +603,8 @@ repository:
         }),
     };
     assert_eq!(plan.unwrap().repository, expected);
-    let nothing = read("apiVersion: consign/v1\nrepository: { policy: none, lifecycle: ./none }\n").unwrap().repository;
+    let nothing =
+        read("apiVersion: consign/v1\nrepository: { policy: none, lifecycle: ./none }\n").unwrap().repository;
     assert_eq!(nothing.policy, Some(PolicySource::Nothing));
     assert_eq!(nothing.lifecycle, Some(PolicySource::File("none".into())));
 }

@@ -101,7 +101,8 @@ fn encryption() -> impl Strategy<Value = Encryption> {
 fn policy() -> impl Strategy<Value = Document> {
     (prop::collection::vec("ecr:[ab]", 1..3), any::<bool>()).prop_map(|(actions, list)| {
         let statement = serde_json::json!({ "Effect": "Allow", "Principal": "*", "Action": actions });
-        serde_json::json!({ "Statement": if list { serde_json::json!([statement]) } else { statement } }).into()
+        serde_json::json!({ "Statement": if list { serde_json::json!([statement]) } else { statement } })
+            .into()
     })
 }
 
@@ -114,7 +115,8 @@ fn tags() -> impl Strategy<Value = BTreeMap<String, String>> {
 }
 
 fn catalog() -> impl Strategy<Value = WantedCatalog> {
-    let systems = prop::collection::vec(prop_oneof![Just("Linux".to_owned()), Just("Windows".to_owned())], 0..3);
+    let systems =
+        prop::collection::vec(prop_oneof![Just("Linux".to_owned()), Just("Windows".to_owned())], 0..3);
     (prop::option::of("[ab]?"), prop::option::of(systems)).prop_map(|(description, operating_systems)| {
         WantedCatalog { description, operating_systems, ..WantedCatalog::default() }
     })
@@ -261,7 +263,8 @@ fn the_policy_comes_last_and_removal_of_tags_before_new_ones() {
         ..Wanted::default()
     };
     let plan = plan(Some(&is), &wanted).unwrap();
-    let names: Vec<_> = plan.changes.iter().map(|change| format!("{}{}", change.sign(), change.setting())).collect();
+    let names: Vec<_> =
+        plan.changes.iter().map(|change| format!("{}{}", change.sign(), change.setting())).collect();
     assert_eq!(names, ["~tagMutability", "+lifecycle", "-tags", "~tags", "+policy"]);
     assert_eq!(plan.changes.iter().filter(|change| change.removes()).count(), 1);
 }
