@@ -374,7 +374,8 @@ fn two_at_once_end_in_the_same_state() {
             t.consign(["repo", "create", "shop/api", "--encryption", "KMS", "--kms-key", "alias/ecr"])
                 .succeeds();
         }
-        let start = || t.consign(APPLY).command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let quiet = || std::process::Stdio::piped();
+        let start = || t.consign(APPLY).command.stdout(quiet()).stderr(quiet()).spawn().unwrap();
         for child in [start(), start()] {
             let ended = child.wait_with_output().unwrap();
             assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));

@@ -123,7 +123,7 @@ async fn bring(
 ) -> Result<(), Fail> {
     let how = How { yes: args.yes, force: false };
     for _round in 0..ROUNDS {
-        let current = place.read(&wanted.parts()).await?;
+        let current = Box::pin(place.read(&wanted.parts())).await?;
         let plan = plan(current.as_ref(), wanted)?;
         let doubts = plan.doubts.clone();
         let reference = place.reference();

@@ -151,7 +151,7 @@ async fn there(
         catalog: crate::ecr::repository::Catalog::default(),
     };
     if !wanted.parts().is_empty() {
-        current = place.read(&wanted.parts()).await?.ok_or_else(|| place.not_found())?;
+        current = Box::pin(place.read(&wanted.parts())).await?.ok_or_else(|| place.not_found())?;
     }
     let differs = match plan(Some(&current), wanted) {
         Ok(plan) => plan.changes.iter().map(Change::line).collect::<Vec<_>>().join("; "),

@@ -36,7 +36,6 @@ A repository is named without a host (the private registry of the account and re
 ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME, or as public.ecr.aws/ALIAS/NAME.";
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it, and it lives as long as the program")]
 enum Action {
     /// Make a repository
     Create(create::Create),
@@ -54,11 +53,11 @@ enum Action {
 
 pub(super) async fn run(args: Repo, context: &Context) -> Result<(), Fail> {
     match args.action {
-        Action::Create(args) => create::run(args, context).await,
-        Action::List(args) => list::run(args, context).await,
-        Action::Show(args) => show::run(args, context).await,
-        Action::Delete(args) => delete::run(args, context).await,
-        Action::Policy(args) => policy::run(args, context).await,
-        Action::Apply(args) => apply::run(args, context).await,
+        Action::Create(args) => Box::pin(create::run(args, context)).await,
+        Action::List(args) => Box::pin(list::run(args, context)).await,
+        Action::Show(args) => Box::pin(show::run(args, context)).await,
+        Action::Delete(args) => Box::pin(delete::run(args, context)).await,
+        Action::Policy(args) => Box::pin(policy::run(args, context)).await,
+        Action::Apply(args) => Box::pin(apply::run(args, context)).await,
     }
 }

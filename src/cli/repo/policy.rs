@@ -31,7 +31,6 @@ Examples:
     consign iam repository-policy --principal arn:aws:iam::210987654321:role/ci | consign repo policy set shop/api -";
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it, and it lives as long as the program")]
 enum Action {
     /// Print the policy
     Get(Get),

@@ -73,9 +73,10 @@ pub(super) async fn ask(place: &Place, plan: &Plan, how: How, context: &Context)
         context.printer.stderr(&format!("  {} {}", step.change.sign(), step.change.line()));
     }
     let count = human::count(plan.changes.len(), "change");
-    let question = match removes {
-        true => format!("Make {count} to `{reference}`, with which something is removed?"),
-        false => format!("Make {count} to `{reference}`?"),
+    let question = if removes {
+        format!("Make {count} to `{reference}`, with which something is removed?")
+    } else {
+        format!("Make {count} to `{reference}`?")
     };
     confirm(context, &question, "`--yes` makes them without being asked").await
 }

@@ -9,6 +9,11 @@ use crate::registry::ecr::{Ecr, explain};
 use crate::registry::{Registry as _, RegistryError};
 use aws_sdk_ecr::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::operation::create_repository::CreateRepositoryError;
+use aws_sdk_ecr::operation::delete_lifecycle_policy::DeleteLifecyclePolicyError;
+use aws_sdk_ecr::operation::delete_repository_policy::DeleteRepositoryPolicyError;
+use aws_sdk_ecr::operation::describe_repositories::DescribeRepositoriesError;
+use aws_sdk_ecr::operation::get_lifecycle_policy::GetLifecyclePolicyError;
+use aws_sdk_ecr::operation::get_repository_policy::GetRepositoryPolicyError;
 use aws_sdk_ecr::types::{
     DescribeImagesFilter, EncryptionConfiguration, EncryptionType, ImageScanningConfiguration,
     ImageStatusFilter, ImageTagMutability, ImageTagMutabilityExclusionFilter,
@@ -100,7 +105,7 @@ pub(super) async fn describe(ecr: &Ecr, name: &RepositoryName) -> Result<Option<
         .send()
         .await;
     let explain = |error: &_| ecr.explain("DescribeRepositories", name, error);
-    let answer = found(answer, |error| error.is_repository_not_found_exception(), explain)?;
+    let answer = found(answer, DescribeRepositoriesError::is_repository_not_found_exception, explain)?;
     let Some(answer) = answer else { return Ok(None) };
     match answer.repositories.and_then(|all| all.into_iter().next()) {
         Some(repository) => Ok(Some(described(repository))),
@@ -122,14 +127,16 @@ pub(super) async fn policy(
             let request = ecr.client().get_repository_policy().set_registry_id(registry_id(ecr));
             let answer = request.repository_name(name.as_str()).send().await;
             let explain = |error: &_| ecr.explain("GetRepositoryPolicy", name, error);
-            let answer = found(answer, |error| error.is_repository_policy_not_found_exception(), explain)?;
+            let answer =
+                found(answer, GetRepositoryPolicyError::is_repository_policy_not_found_exception, explain)?;
             Ok(answer.and_then(|answer| answer.policy_text))
         }
         PolicyKind::Lifecycle => {
             let request = ecr.client().get_lifecycle_policy().set_registry_id(registry_id(ecr));
             let answer = request.repository_name(name.as_str()).send().await;
             let explain = |error: &_| ecr.explain("GetLifecyclePolicy", name, error);
-            let answer = found(answer, |error| error.is_lifecycle_policy_not_found_exception(), explain)?;
+            let answer =
+                found(answer, GetLifecyclePolicyError::is_lifecycle_policy_not_found_exception, explain)?;
             Ok(answer.and_then(|answer| answer.lifecycle_policy_text))
         }
     }
@@ -275,13 +282,15 @@ pub(super) async fn delete_policy(
             let request = ecr.client().delete_repository_policy().set_registry_id(registry_id(ecr));
             let answer = request.repository_name(name.as_str()).send().await;
             let explain = |error: &_| ecr.explain("DeleteRepositoryPolicy", name, error);
-            found(answer, |error| error.is_repository_policy_not_found_exception(), explain).map(drop)
+            found(answer, DeleteRepositoryPolicyError::is_repository_policy_not_found_exception, explain)
+                .map(drop)
         }
         PolicyKind::Lifecycle => {
             let request = ecr.client().delete_lifecycle_policy().set_registry_id(registry_id(ecr));
             let answer = request.repository_name(name.as_str()).send().await;
             let explain = |error: &_| ecr.explain("DeleteLifecyclePolicy", name, error);
-            found(answer, |error| error.is_lifecycle_policy_not_found_exception(), explain).map(drop)
+            found(answer, DeleteLifecyclePolicyError::is_lifecycle_policy_not_found_exception, explain)
+                .map(drop)
         }
     }
 }

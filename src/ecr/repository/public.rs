@@ -9,6 +9,9 @@ use crate::base::failure::causes;
 use crate::registry::RegistryError;
 use crate::registry::ecr_public::{EcrPublic, PublicName};
 use aws_sdk_ecrpublic::operation::create_repository::CreateRepositoryError;
+use aws_sdk_ecrpublic::operation::delete_repository_policy::DeleteRepositoryPolicyError;
+use aws_sdk_ecrpublic::operation::get_repository_catalog_data::GetRepositoryCatalogDataError;
+use aws_sdk_ecrpublic::operation::get_repository_policy::GetRepositoryPolicyError;
 use aws_sdk_ecrpublic::primitives::Blob;
 use aws_sdk_ecrpublic::types::{Repository, RepositoryCatalogDataInput, Tag};
 use std::collections::BTreeMap;
@@ -67,7 +70,7 @@ pub(super) async fn policy(
         Err(error)
             if error
                 .as_service_error()
-                .is_some_and(|error| error.is_repository_policy_not_found_exception()) =>
+                .is_some_and(GetRepositoryPolicyError::is_repository_policy_not_found_exception) =>
         {
             Ok(None)
         }
@@ -96,9 +99,9 @@ pub(super) async fn catalog(
         Ok(answer) => answer.catalog_data,
         // Nobody has described it yet.
         Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(|error| error.is_repository_catalog_data_not_found_exception()) =>
+            if error.as_service_error().is_some_and(
+                GetRepositoryCatalogDataError::is_repository_catalog_data_not_found_exception,
+            ) =>
         {
             None
         }
@@ -227,7 +230,7 @@ pub(super) async fn delete_policy(
         Err(error)
             if error
                 .as_service_error()
-                .is_some_and(|error| error.is_repository_policy_not_found_exception()) =>
+                .is_some_and(DeleteRepositoryPolicyError::is_repository_policy_not_found_exception) =>
         {
             Ok(())
         }

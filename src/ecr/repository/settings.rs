@@ -102,6 +102,7 @@ pub struct Catalog {
 
 impl Catalog {
     /// With what is wanted in the place of what it is. An order that has no meaning stays.
+    #[must_use]
     pub fn changed(&self, wanted: &WantedCatalog) -> Self {
         let text = |is: &Option<String>, wanted: &Option<String>| wanted.clone().or_else(|| is.clone());
         let names = |is: &Vec<String>, wanted: &Option<Vec<String>>| match wanted {
