@@ -235,7 +235,7 @@ fn split_lists(args: &mut Build, context: &Context) {
 }
 
 /// A reference without tag and digest.
-fn name(reference: &Reference) -> String {
+pub(super) fn name(reference: &Reference) -> String {
     Reference { tag: None, digest: None, ..reference.clone() }.to_string()
 }
 

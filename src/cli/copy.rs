@@ -3,6 +3,7 @@
 use super::Context;
 use super::args::{Aws, RegistryOptions, Results};
 use super::bases::{Bases, SourceOptions};
+use super::build::name as repository_name;
 use super::error::{CliError, Fail, auth};
 use super::results::ResultFiles;
 use super::targets::{ensure_repository, manifest_id, references};
@@ -81,8 +82,7 @@ pub(super) async fn run(args: Copy, context: &Context) -> Result<(), Fail> {
         if args.registry.create_repository
             && ensure_repository(&registry, &target.repository, &Wanted::default(), context).await?
         {
-            let repository = target.repository.to_string();
-            context.reporter.event(Event::RepositoryCreated { repository });
+            context.reporter.event(Event::RepositoryCreated { repository: repository_name(name) });
         }
         // A mirror of the source is another registry than it.
         let mountable = registries.is_same_registry(session.as_ref(), &image.name, name).await?;

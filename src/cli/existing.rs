@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::args::{Existing, Push};
-use super::build::blocking;
+use super::build::{blocking, name};
 use super::error::{CliError, Fail, auth};
 use super::results::ResultFiles;
 use super::tags::Derived;
@@ -41,8 +41,7 @@ pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
         if args.registry.create_repository
             && ensure_repository(&registry, &target.repository, &settings, context).await?
         {
-            let repository = target.repository.to_string();
-            context.reporter.event(Event::RepositoryCreated { repository });
+            context.reporter.event(Event::RepositoryCreated { repository: name(reference) });
         }
         published.push(publish_finished(&registry, &image, target, &context.reporter).await?);
     }

@@ -2,7 +2,7 @@
 
 use crate::auth::AuthError;
 use crate::base::docker_name::DOCKER_HUB;
-use crate::base::{Failure, Kind, ManifestDigest, RegistryHost, RepositoryName, Tag};
+use crate::base::{Failure, Kind, ManifestDigest, RegistryHost, RepositoryName, Tag, env};
 use crate::image::NoPlatform;
 use crate::registry::ecr_public::PublicName;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub enum RegistryError {
         said: Option<String>,
     },
     /// A repository was to be made on ECR Public in a way that is possible on private ECR alone.
-    #[error("ECR Public has no {} for repositories", settings.join(", "))]
+    #[error("repositories on ECR Public have no such settings: {}", settings.join(", "))]
     NotInPublic {
         /// The settings, by their names in `consign.yaml`.
         settings: Vec<&'static str>,
@@ -283,10 +283,13 @@ impl Failure for RegistryError {
                  is not sent twice"
                     .into()
             }
-            Self::Exhausted { .. } => {
-                "check the network, and `AWS_ENDPOINT_URL_ECR` if it is set; then run the same command again: \
-                 what is stored is not sent twice"
-                    .into()
+            Self::Exhausted { resource, .. } => {
+                let variable =
+                    if is_public(resource) { env::AWS_ENDPOINT_URL_ECR_PUBLIC } else { env::AWS_ENDPOINT_URL_ECR };
+                format!(
+                    "check the network, and `{variable}` if it is set; then run the same command again: what is stored \
+                     is not sent twice"
+                )
             }
             Self::BadHost { .. } => {
                 "write HOST/NAME or HOST:PORT/NAME; NAME alone means ECR in the account and region in use".into()

@@ -32,6 +32,7 @@ mod login;
 mod outputs;
 mod plain_registry;
 mod platforms;
+mod public;
 mod pull;
 mod push;
 mod reading;

@@ -129,7 +129,8 @@ impl Registry for PublicImages {
         let answer = match answer.map_err(|error| self.control.explain_named("DescribeImages", &name, &error))
         {
             Ok(answer) => answer,
-            Err(RegistryError::Denied { .. }) => return Ok(None),
+            // The call takes no alias, so it is about the account's own registry, and tells nothing of another one's.
+            Err(RegistryError::Denied { .. } | RegistryError::RepositoryNotFound { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
         let newest = answer
