@@ -98,6 +98,8 @@ pub(super) enum Command {
     Lifecycle(super::lifecycle::Lifecycle),
     /// Print the IAM documents that a push needs
     Iam(super::iam::Iam),
+    /// Make, show, change and delete repositories of ECR
+    Repo(super::repo::Repo),
     /// Let Docker, podman and skopeo into ECR
     Login(super::login::Login),
     /// Take a login out again

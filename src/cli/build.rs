@@ -8,6 +8,7 @@ use super::error::{CliError, Fail, auth, bad_option};
 use super::explain::{self, Explained};
 use super::images::Opener;
 use super::plan::{Asked, encoding, plan};
+use super::repo::wanted::wanted;
 use super::results::ResultFiles;
 use super::settings::list;
 use super::tags::Derived;
@@ -17,14 +18,14 @@ use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::{Event, Once, Platform, Reference, Reporter, Secret};
 use crate::build::dockerfile::{self, NamedContext, Request};
 use crate::build::{BuildSettings, ImageFiles, Images, OpenImages, Output, Recipe, Recipes, output, prepare};
+use crate::ecr::repository::Wanted;
 use crate::image::choose::serves;
 use crate::image::{Annotations, Form, LayoutWriter};
 use crate::publish::{Destination, Published, Reuse, Target, publish};
 use crate::registry::Web;
 use crate::registry::distribution::Purpose;
-use crate::registry::ecr::NewRepository;
+use crate::spec::Plan;
 use crate::spec::dockerfile::{Dockerfile, Options};
-use crate::spec::{Plan, RepositorySettings};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -76,9 +77,13 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         reuse: !args.layers.no_cache,
         now: i64::try_from(SystemClock.now().as_nanosecond()).unwrap_or(i64::MAX),
     };
-    let repository = new_repository(&plan.repository, file.as_deref())?;
+    let folder = file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    let repository = wanted(&plan.repository, folder)?;
+    if args.registry.create_repository {
+        registries.check_settings(&targets, &repository)?;
+    }
     let session =
-        if args.push { registries.session(&tags, &args.aws, &context.environment).await? } else { None };
+        if args.push { registries.session(&tags, &[], &args.aws, &context.environment).await? } else { None };
 
     context.reporter.event(Event::Started { what: format!("reading {}", args.context.display()) });
     let bases = Bases::new(&args.sources, &args.registry, &args.aws, context)?.with_session(session.clone());
@@ -230,7 +235,7 @@ fn split_lists(args: &mut Build, context: &Context) {
 }
 
 /// A reference without tag and digest.
-fn name(reference: &Reference) -> String {
+pub(super) fn name(reference: &Reference) -> String {
     Reference { tag: None, digest: None, ..reference.clone() }.to_string()
 }
 
@@ -262,26 +267,6 @@ fn one_image_an_archive(outputs: &[Output], platforms: &[Platform]) -> Result<()
         .into()),
         _ => Ok(()),
     }
-}
-
-/// The settings with which the repository would be created.
-fn new_repository(settings: &RepositorySettings, file: Option<&Path>) -> Result<NewRepository, Fail> {
-    let RepositorySettings { tag_mutability, tag_mutability_exclusions, scan_on_push, encryption, lifecycle } =
-        settings;
-    let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
-    let lifecycle = match lifecycle {
-        None => None,
-        Some(path) => Some(
-            fs_err::read_to_string(folder.join(path)).map_err(|error| CliError::input(error.to_string()))?,
-        ),
-    };
-    Ok(NewRepository {
-        tag_mutability: tag_mutability.clone(),
-        tag_mutability_exclusions: tag_mutability_exclusions.clone(),
-        scan_on_push: *scan_on_push,
-        encryption: encryption.as_ref().map(|e| (e.kind.clone(), e.key.clone())),
-        lifecycle,
-    })
 }
 
 /// Runs what blocks on a thread that may.
@@ -331,7 +316,7 @@ impl Push<'_> {
     async fn all(
         &self,
         targets: &[(Reference, Target)],
-        create: Option<&NewRepository>,
+        create: Option<&Wanted>,
     ) -> Result<Vec<Published>, Fail> {
         let (reporter, environment) = (&self.context.reporter, &self.context.environment);
         let mut opened = Vec::with_capacity(targets.len());

@@ -59,7 +59,7 @@ pub(super) async fn private(
             .into());
     }
     let names = std::slice::from_ref(reference);
-    let session = registries.session(names, aws, &context.environment).await?;
+    let session = registries.session(names, &[], aws, &context.environment).await?;
     let session = session.ok_or_else(|| CliError::internal("ECR is meant, and there is no AWS session"))?;
     session.authenticate().await.map_err(auth)?;
     context.reporter.event(Event::Authenticated { source: session.source().to_owned(), arn: None });

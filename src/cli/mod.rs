@@ -25,6 +25,7 @@ mod login;
 mod plan;
 mod printer;
 mod pull;
+mod repo;
 mod report;
 mod results;
 mod settings;
@@ -172,6 +173,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
             Command::Iam(args) => iam::run(args, context),
             Command::Lifecycle(args) => Box::pin(lifecycle::run(args, context)).await,
+            Command::Repo(args) => Box::pin(repo::run(args, context)).await,
             Command::Login(args) => Box::pin(login::login(args, context)).await,
             Command::Logout(args) => login::logout(args, context).await,
             Command::CredentialHelper(args) => return credential_helper::run(args, context).await,

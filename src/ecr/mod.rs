@@ -4,3 +4,4 @@
 pub mod iam;
 pub mod lifecycle;
 pub mod preflight;
+pub mod repository;

@@ -5,12 +5,14 @@
 
 mod check;
 mod node;
+mod repository;
 
-use super::plan::{Encryption, ImageSettings, LayerPlan, Modes, Plan, RepositorySettings};
+use super::plan::{ImageSettings, LayerPlan, Modes, Plan};
 use super::problem::SpecError;
 use crate::base::docker_name;
 use check::{Checker, Fields};
 use node::{Document, Node};
+use repository::repository;
 use std::path::Path;
 
 /// The version of the format that this program reads.
@@ -149,43 +151,6 @@ fn config(checker: &mut Checker, node: &Node) -> Option<ImageSettings> {
         annotations: annotations.into_iter().collect(),
         stop_signal: fields.get("stopSignal").and_then(|node| checker.signal(node, "config.stopSignal")),
     })
-}
-
-fn repository(checker: &mut Checker, node: &Node) -> Option<RepositorySettings> {
-    const MUTABILITY: [&str; 4] =
-        ["MUTABLE", "IMMUTABLE", "MUTABLE_WITH_EXCLUSION", "IMMUTABLE_WITH_EXCLUSION"];
-    let keys = ["tagMutability", "tagMutabilityExclusions", "scanOnPush", "encryption", "lifecycle"];
-    let fields = checker.map(node, "repository", &keys)?;
-    let exclusions = fields.items(checker, "tagMutabilityExclusions", Checker::owned);
-    let tag_mutability = fields
-        .get("tagMutability")
-        .and_then(|node| checker.one_of(node, "repository.tagMutability", &MUTABILITY));
-    if let Some(node) = fields.get("tagMutabilityExclusions")
-        && !tag_mutability.as_deref().is_some_and(|value| value.ends_with("_EXCLUSION"))
-    {
-        let hint = "set `tagMutability` to `IMMUTABLE_WITH_EXCLUSION` or `MUTABLE_WITH_EXCLUSION`".into();
-        checker.fail(node, "exclusions without a `tagMutability` that has them".into(), Some(hint));
-    }
-    Some(RepositorySettings {
-        tag_mutability,
-        tag_mutability_exclusions: exclusions.unwrap_or_default(),
-        scan_on_push: fields.get("scanOnPush").and_then(|node| checker.flag(node, "repository.scanOnPush")),
-        encryption: fields.get("encryption").and_then(|node| encryption(checker, node)),
-        lifecycle: fields.get("lifecycle").and_then(|node| checker.path_below(node, "repository.lifecycle")),
-    })
-}
-
-fn encryption(checker: &mut Checker, node: &Node) -> Option<Encryption> {
-    let fields = checker.map(node, "repository.encryption", &["type", "key"])?;
-    let kind = fields.required(checker, "type", |checker, node, place| {
-        checker.one_of(node, place, &["AES256", "KMS", "KMS_DSSE"])
-    })?;
-    let key = fields.text(checker, "key").map(str::to_owned);
-    if let (Some(node), "AES256") = (fields.get("key"), kind.as_str()) {
-        let hint = "leave `key` out, or use the type `KMS`".into();
-        checker.fail(node, "`AES256` has no key of yours".into(), Some(hint));
-    }
-    Some(Encryption { kind, key })
 }
 
 #[cfg(test)]

@@ -113,6 +113,7 @@ fn the_version_to_install_is_this_one() {
 /// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
 /// The commands of the reference, in its order.
 pub(crate) const COMMANDS: [&str; 26] = [
+pub(crate) const COMMANDS: [&str; 28] = [
     "",
     "build",
     "push",
@@ -132,6 +133,14 @@ pub(crate) const COMMANDS: [&str; 26] = [
     "login",
     "logout",
     "credential-helper",
+    "repo create",
+    "repo list",
+    "repo show",
+    "repo delete",
+    "repo policy get",
+    "repo policy set",
+    "repo policy delete",
+    "repo apply",
     "doctor",
     "iam",
     "iam push-policy",

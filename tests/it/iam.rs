@@ -30,6 +30,12 @@ pub(crate) fn push_policy(options: &[&str]) -> Value {
     document(fixed.into_iter().chain(options.iter().copied()))
 }
 
+/// The policy of a role that pushes to `repository`.
+#[track_caller]
+pub(crate) fn push_policy_of(repository: &str, options: &[&str]) -> Value {
+    document(["push-policy", "--repository", repository].into_iter().chain(options.iter().copied()))
+}
+
 /// Every action of a policy.
 pub(crate) fn actions(policy: &Value) -> Vec<String> {
     let statements = policy["Statement"].as_array().unwrap();
@@ -56,7 +62,7 @@ pub(crate) fn without(policy: &Value, action: &str) -> Value {
 }
 
 /// Lets every job of the emulator's issuer in.
-fn any_job() -> Value {
+pub(crate) fn any_job() -> Value {
     json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow",
         "Principal": { "Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/${{emulator:issuer}}") },
@@ -281,6 +287,18 @@ pub(crate) fn make_other_repository(t: &Context, policy: Option<&Value>) {
             call.policy_text(policy.to_string()).send().await.unwrap();
         }
     });
+}
+
+/// Makes `shop/app` in the other account, on ECR Public.
+pub(crate) fn make_other_public_repository(t: &Context) {
+    let config = aws_sdk_ecrpublic::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(format!("http://{}", t.ecr().address()))
+        .credentials_provider(Credentials::new(OTHER_KEY.0, OTHER_KEY.1, None, None, "test"))
+        .build();
+    let client = aws_sdk_ecrpublic::Client::from_conf(config);
+    block_on(async { client.create_repository().repository_name("shop/app").send().await.unwrap() });
 }
 
 #[test]
@@ -690,7 +708,7 @@ fn what_can_not_be_made_is_refused_with_what_helps() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: --repository: `ghcr.io` is not the host of a private ECR registry
+    error: --repository: `ghcr.io` is not the host of an ECR registry
     ");
     insta::assert_snapshot!(run(&["repository-policy", "--principal", "*"]), @r"
     exit: 2

@@ -344,7 +344,7 @@ impl Checker {
     }
 
     /// A mapping of texts, in its order, each with the node of its key. Here a value may be empty.
-    fn texts<'n>(&mut self, node: &'n Node, place: &str) -> Vec<(String, String, &'n Node)> {
+    pub(super) fn texts<'n>(&mut self, node: &'n Node, place: &str) -> Vec<(String, String, &'n Node)> {
         let Value::Map(pairs) = &node.value else {
             self.wrong_type(node, place, "a mapping");
             return Vec::new();

@@ -303,7 +303,12 @@ pub const INPUTS: &[Input] = &[
         Ignored("every registry that a tag names is logged in to by itself"),
         "Not needed",
     ),
-    input(Login, "registry-type", Special, "private; public is refused"),
+    input(
+        Login,
+        "registry-type",
+        Special,
+        "private or public; not needed, as the tags say which registry is meant",
+    ),
     input(Login, "mask-password", Accepted, "No password is ever shown"),
     input(Login, "skip-logout", Accepted, "There is no login that could be left behind"),
     // Results, besides the outputs.
