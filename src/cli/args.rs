@@ -4,6 +4,7 @@
 #![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
 
 use super::bases::SourceOptions;
+use super::scan::ScanOptions;
 use super::tags::{LabelOptions, TagOptions};
 use crate::auth::StaticKeys;
 use crate::emulator::Quirk;
@@ -96,6 +97,8 @@ pub(super) enum Command {
     Doctor(super::doctor::Doctor),
     /// Print the IAM documents that a push needs
     Iam(super::iam::Iam),
+    /// Have ECR look for vulnerabilities in an image, and show what it finds
+    Scan(super::scan::Scan),
     /// Let Docker, podman and skopeo into ECR
     Login(super::login::Login),
     /// Take a login out again
@@ -164,6 +167,8 @@ pub(super) struct Build {
     pub(super) registry: RegistryOptions,
     #[command(flatten)]
     pub(super) aws: Aws,
+    #[command(flatten)]
+    pub(super) scan: ScanOptions,
     #[command(flatten)]
     pub(super) results: Results,
 }
@@ -407,6 +412,8 @@ pub(super) struct Push {
     pub(super) registry: RegistryOptions,
     #[command(flatten)]
     pub(super) aws: Aws,
+    #[command(flatten)]
+    pub(super) scan: ScanOptions,
     #[command(flatten)]
     pub(super) results: Results,
 }

@@ -26,6 +26,7 @@ mod printer;
 mod pull;
 mod report;
 mod results;
+mod scan;
 mod settings;
 mod table;
 mod tag;
@@ -170,6 +171,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Diff(args) => Box::pin(diff::run(args, context)).await,
             Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
             Command::Iam(args) => iam::run(args, context),
+            Command::Scan(args) => Box::pin(scan::run(args, context)).await,
             Command::Login(args) => Box::pin(login::login(args, context)).await,
             Command::Logout(args) => login::logout(args, context).await,
             Command::CredentialHelper(args) => return credential_helper::run(args, context).await,
