@@ -36,6 +36,7 @@ mod pull;
 mod push;
 mod reading;
 mod rootfs;
+mod scan;
 mod speed;
 mod support;
 mod tag;
