@@ -193,7 +193,7 @@ mod tests {
         the gate `--fail-on high` does not let registry/shop/api@sha256:… through: its scan has not ended (IN_PROGRESS)
         the gate `--fail-on high` does not let registry/shop/api@sha256:… through: nobody knows what is in it (UNSUPPORTED_IMAGE: no operating system)
         hint: update the packages that a fix is there for, or the base image; what does not concern you can be ignored for a time, see `--ignore-file`
-        `consign scan start` starts a scan, `consign scan wait` waits for its end
+        `consign scan wait` waits for its end
         ECR scans images with the package database of a distribution that it knows; `--allow-unscanned` lets others through
         ");
         for image in &mut reports[0].images {

@@ -297,7 +297,18 @@ mod tests {
         12 | - CVE-5
            |   ^^^^^
         ");
-        insta::assert_snapshot!(parse("ignore: CVE-1\n").unwrap_err(), @"");
+        insta::assert_snapshot!(parse("ignore: CVE-1\n").unwrap_err(), @r"
+        ignore.yaml:1:1: there is no `apiVersion`
+          |
+        1 | ignore: CVE-1
+          | ^
+        hint: begin with `apiVersion: consign/v1`
+        ignore.yaml:1:9: `ignore` must be a list, and this is a text
+          |
+        1 | ignore: CVE-1
+          |         ^^^^^
+        hint: write it as a list: `[CVE-1]`
+        ");
         assert_eq!(parse("apiVersion: consign/v1\nignore: []\n").unwrap().entries, []);
         assert!(parse("").unwrap_err().to_string().contains("empty"));
     }
