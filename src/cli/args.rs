@@ -4,6 +4,7 @@
 #![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
 
 use super::bases::SourceOptions;
+use super::scan::ScanOptions;
 use super::tags::{LabelOptions, TagOptions};
 use crate::auth::StaticKeys;
 use crate::emulator::Quirk;
@@ -100,6 +101,8 @@ pub(super) enum Command {
     Iam(super::iam::Iam),
     /// Make, show, change and delete repositories of ECR
     Repo(super::repo::Repo),
+    /// Have ECR look for vulnerabilities in an image, and show what it finds
+    Scan(super::scan::Scan),
     /// Let Docker, podman and skopeo into ECR
     Login(super::login::Login),
     /// Take a login out again
@@ -168,6 +171,8 @@ pub(super) struct Build {
     pub(super) registry: RegistryOptions,
     #[command(flatten)]
     pub(super) aws: Aws,
+    #[command(flatten)]
+    pub(super) scan: ScanOptions,
     #[command(flatten)]
     pub(super) results: Results,
 }
@@ -411,6 +416,8 @@ pub(super) struct Push {
     pub(super) registry: RegistryOptions,
     #[command(flatten)]
     pub(super) aws: Aws,
+    #[command(flatten)]
+    pub(super) scan: ScanOptions,
     #[command(flatten)]
     pub(super) results: Results,
 }

@@ -10,6 +10,7 @@ use super::images::Opener;
 use super::plan::{Asked, encoding, plan};
 use super::repo::wanted::wanted;
 use super::results::ResultFiles;
+use super::scan::AfterPush;
 use super::settings::list;
 use super::tags::Derived;
 use super::targets::{Registries, ensure_repository, manifest_id, references};
@@ -47,6 +48,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
             .into());
     }
     let targets = if args.push { registries.targets(&tags)? } else { Vec::new() };
+    let scan = AfterPush::check(&args.scan, &args.aws, args.push, &targets, &registries, context)?;
     let cache_from = references("--cache-from", &args.layers.cache_from)?;
     let mut results = ResultFiles::check(&args.results, &context.environment)?;
     let outputs: Vec<_> = args.outputs.iter().map(|text| parse_output(text)).collect::<Result<_, _>>()?;
@@ -117,10 +119,12 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         results.belong_to(push.authenticate().await?);
         let published = push.all(&targets, create).await?;
         recipes.first().cache.save(context.reporter.as_ref());
+        let found = scan.pass(&registries, session.as_ref(), &targets, &published, context).await?;
         context.reporter.finish();
         results.write(&published)?;
         let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
         let mut json = json!({ "digest": published[0].digest, "published": published });
+        found.into_iter().for_each(|found| json["scans"] = found);
         if args.layers.explain {
             let all = published.iter().map(|image| (image.reference(), explain::pushed(&recipes, image)));
             explained(context, &mut json, &all.collect::<Vec<_>>());

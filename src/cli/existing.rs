@@ -5,6 +5,7 @@ use super::args::{Existing, Push};
 use super::build::{blocking, name};
 use super::error::{CliError, Fail, auth};
 use super::results::ResultFiles;
+use super::scan::AfterPush;
 use super::tags::Derived;
 use super::targets::{Registries, ensure_repository, manifest_id, references};
 use crate::base::{BlobDigest, Event, ManifestDigest, MediaType, Reference, human};
@@ -25,6 +26,7 @@ pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
     let names = derived.names;
     let registries = Registries::new(&args.registry, &args.aws)?;
     let targets = registries.targets(&names)?;
+    let scan = AfterPush::check(&args.scan, &args.aws, true, &targets, &registries, context)?;
     let results = ResultFiles::check(&args.results, &context.environment)?;
     let source = args.source.clone();
     let image = blocking(move || finished(&source)).await?;
@@ -45,9 +47,12 @@ pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
         }
         published.push(publish_finished(&registry, &image, target, &context.reporter).await?);
     }
+    let found = scan.pass(&registries, session.as_ref(), &targets, &published, context).await?;
     results.write(&published)?;
     let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
-    context.printer.result(&lines, &json!({ "digest": published[0].digest, "published": published }))?;
+    let mut json = json!({ "digest": published[0].digest, "published": published });
+    found.into_iter().for_each(|found| json["scans"] = found);
+    context.printer.result(&lines, &json)?;
     Ok(())
 }
 

@@ -28,6 +28,7 @@ mod pull;
 mod repo;
 mod report;
 mod results;
+mod scan;
 mod settings;
 mod table;
 mod tag;
@@ -174,6 +175,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Iam(args) => iam::run(args, context),
             Command::Lifecycle(args) => Box::pin(lifecycle::run(args, context)).await,
             Command::Repo(args) => Box::pin(repo::run(args, context)).await,
+            Command::Scan(args) => Box::pin(scan::run(args, context)).await,
             Command::Login(args) => Box::pin(login::login(args, context)).await,
             Command::Logout(args) => login::logout(args, context).await,
             Command::CredentialHelper(args) => return credential_helper::run(args, context).await,

@@ -5,3 +5,4 @@ pub mod iam;
 pub mod lifecycle;
 pub mod preflight;
 pub mod repository;
+pub mod scan;

@@ -10,8 +10,9 @@ mod repository;
 use super::plan::{ImageSettings, LayerPlan, Modes, Plan};
 use super::problem::SpecError;
 use crate::base::docker_name;
-use check::{Checker, Fields};
-use node::{Document, Node};
+pub(crate) use check::{Checker, Fields};
+use node::Document;
+pub(crate) use node::Node;
 use repository::repository;
 use std::path::Path;
 
@@ -21,19 +22,28 @@ pub const API_VERSION: &str = "consign/v1";
 /// Reads the text of a `consign.yaml`; `file` is its name in messages. `layers` is empty if the key is left
 /// out, which means all of the context in one layer; where that goes, the caller knows.
 pub fn parse(file: &Path, text: &str) -> Result<Plan, SpecError> {
+    read(file, text, "consign.yaml", plan)
+}
+
+/// Reads a text by the rules of a `consign.yaml`, for rooms that have files of their own. Messages call the whole of it
+/// `whole`; `read` gives none if something is wrong, of which the checker knows.
+pub(crate) fn read<T>(
+    file: &Path,
+    text: &str,
+    whole: &'static str,
+    read: impl FnOnce(&mut Checker, &Node) -> Option<T>,
+) -> Result<T, SpecError> {
     let document = Document::parse(text).map_err(|problem| SpecError::new(file, vec![problem]))?;
-    let mut checker = Checker::default();
-    let plan = plan(&mut checker, document.root());
-    match (plan, checker.into_problems(&document)) {
-        (Some(plan), problems) if problems.is_empty() => Ok(plan),
+    let mut checker = Checker::new(whole);
+    let value = read(&mut checker, document.root());
+    match (value, checker.into_problems(&document)) {
+        (Some(value), problems) if problems.is_empty() => Ok(value),
         (_, problems) => Err(SpecError::new(file, problems)),
     }
 }
 
-/// None if something is wrong; then `checker` knows what. The same goes for all functions below.
-fn plan(checker: &mut Checker, root: &Node) -> Option<Plan> {
-    let keys = ["apiVersion", "base", "platforms", "layers", "config", "repository"];
-    let fields = checker.map(root, "", &keys)?;
+/// Notes if a file does not begin with the version that this program reads.
+pub(crate) fn api_version(checker: &mut Checker, root: &Node, fields: &Fields<'_>) -> Option<()> {
     match fields.text(checker, "apiVersion") {
         Some(version) if version != API_VERSION => {
             let node = fields.get("apiVersion")?;
@@ -46,6 +56,14 @@ fn plan(checker: &mut Checker, root: &Node) -> Option<Plan> {
         }
         _ => {}
     }
+    Some(())
+}
+
+/// None if something is wrong; then `checker` knows what. The same goes for all functions below.
+fn plan(checker: &mut Checker, root: &Node) -> Option<Plan> {
+    let keys = ["apiVersion", "base", "platforms", "layers", "config", "repository"];
+    let fields = checker.map(root, "", &keys)?;
+    api_version(checker, root, &fields)?;
     let base = match fields.text(checker, "base") {
         Some("scratch") | None => None,
         Some(text) => match base_name(text) {

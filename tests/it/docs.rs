@@ -114,6 +114,7 @@ fn the_version_to_install_is_this_one() {
 /// The commands of the reference, in its order.
 pub(crate) const COMMANDS: [&str; 26] = [
 pub(crate) const COMMANDS: [&str; 28] = [
+pub(crate) const COMMANDS: [&str; 24] = [
     "",
     "build",
     "push",
@@ -146,6 +147,10 @@ pub(crate) const COMMANDS: [&str; 28] = [
     "iam push-policy",
     "iam repository-policy",
     "iam trust-policy",
+    "scan",
+    "scan start",
+    "scan wait",
+    "scan show",
     "emulator",
     "completions",
 ];

@@ -42,6 +42,7 @@ mod reading;
 mod repo;
 mod repo_apply;
 mod rootfs;
+mod scan;
 mod speed;
 mod support;
 mod tag;

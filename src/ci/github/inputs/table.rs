@@ -182,6 +182,28 @@ pub const INPUTS: &[Input] = &[
         "Where /v2/ of an ECR host is found, if not at that host",
     ),
     input(Own, "registry-host", Value("registry-host"), "Name of the private registry, if it is not AWS's"),
+    // The gate.
+    input(
+        Own,
+        "fail-on",
+        Value("fail-on"),
+        "Scan what was pushed, and fail if a finding is as bad as this: critical, high, medium, low, informational, undefined",
+    ),
+    input(Own, "sarif-file", Value("sarif"), "File for the findings as SARIF, for code-scanning pages"),
+    input(
+        Own,
+        "scan-ignore-file",
+        Value("ignore-file"),
+        "File with findings that do not count (default: .consign-scan-ignore.yaml, if it is there)",
+    ),
+    input(Own, "scan-timeout", Value("scan-timeout"), "How long the scan may take (default: 10m)"),
+    input(
+        Own,
+        "scan-max-age",
+        Value("scan-max-age"),
+        "How old a scan of basic scanning may be before another is made (default: 24h)",
+    ),
+    input(Own, "allow-unscanned", Switch("allow-unscanned"), "Accept images that ECR can't scan"),
     // Layers and reuse.
     input(
         Own,
