@@ -103,6 +103,8 @@ pub(super) enum Command {
     Repo(super::repo::Repo),
     /// Have ECR look for vulnerabilities in an image, and show what it finds
     Scan(super::scan::Scan),
+    /// Put the digest of an image into what deploys it
+    Deploy(super::deploy::Deploy),
     /// Let Docker, podman and skopeo into ECR
     Login(super::login::Login),
     /// Take a login out again

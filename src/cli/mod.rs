@@ -10,6 +10,7 @@ mod confirm;
 mod control;
 mod copy;
 mod credential_helper;
+mod deploy;
 mod diff;
 mod doctor;
 mod emulator;
@@ -40,6 +41,7 @@ use crate::base::{Env, Event, Failure, Reporter, env};
 use crate::ci::github::annotation::annotations;
 use crate::ci::github::{Command as Workflow, Place};
 use args::{Cli, Command, ProgressForm};
+use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use error::{CliError, Fail};
 use printer::Printer;
@@ -63,6 +65,15 @@ struct Context {
 }
 
 impl Context {
+    /// Where the value of an option of this command comes from, if it has one.
+    fn source_of(&self, id: &str) -> Option<ValueSource> {
+        let mut matches = &self.matches;
+        while let Some((_, deeper)) = matches.subcommand() {
+            matches = deeper;
+        }
+        matches.value_source(id)
+    }
+
     /// Tells of a failure, in the form of the progress before it, and gives its exit code.
     fn fail(&self, failure: &dyn Failure) -> ExitCode {
         let code = failure.kind().exit_code();
@@ -172,6 +183,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Validate(args) => existing::validate(args, context).await,
             Command::Diff(args) => Box::pin(diff::run(args, context)).await,
             Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
+            Command::Deploy(args) => deploy::run(args, context),
             Command::Iam(args) => iam::run(args, context),
             Command::Lifecycle(args) => Box::pin(lifecycle::run(args, context)).await,
             Command::Repo(args) => Box::pin(repo::run(args, context)).await,

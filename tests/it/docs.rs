@@ -115,6 +115,7 @@ fn the_version_to_install_is_this_one() {
 pub(crate) const COMMANDS: [&str; 26] = [
 pub(crate) const COMMANDS: [&str; 28] = [
 pub(crate) const COMMANDS: [&str; 24] = [
+pub(crate) const COMMANDS: [&str; 22] = [
     "",
     "build",
     "push",
@@ -143,6 +144,8 @@ pub(crate) const COMMANDS: [&str; 24] = [
     "repo policy delete",
     "repo apply",
     "doctor",
+    "deploy",
+    "deploy kubernetes",
     "iam",
     "iam push-policy",
     "iam repository-policy",

@@ -11,6 +11,7 @@ mod bases;
 mod cli;
 mod copy;
 mod denied;
+mod deploy_kubernetes;
 mod destinations;
 mod determinism;
 mod diff;
