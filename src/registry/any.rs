@@ -1,6 +1,7 @@
 //! One registry of any kind, for callers that learn from a reference which kind it is.
 
 use super::ecr::{Ecr, NewRepository};
+use super::ecr_public::PublicImages;
 use super::{
     Distribution, Download, ManifestId, OnProgress, Put, Registry, RegistryError, Source, StoredManifest,
     Uploaded,
@@ -21,6 +22,8 @@ pub enum AnyRegistry {
         /// For images.
         images: Distribution,
     },
+    /// ECR Public, to push to. To be read it is like any other registry.
+    EcrPublic(PublicImages),
     /// Any other registry.
     Distribution(Distribution),
 }
@@ -43,11 +46,13 @@ impl AnyRegistry {
         repository: &RepositoryName,
         settings: &NewRepository,
     ) -> Result<Ensured, RegistryError> {
-        let ecr = match self {
-            Self::Ecr(ecr) | Self::EcrDistribution { control: ecr, .. } => ecr,
+        let created = match self {
+            Self::Ecr(ecr) | Self::EcrDistribution { control: ecr, .. } => {
+                ecr.ensure_repository(repository, settings).await?
+            }
+            Self::EcrPublic(ecr) => ecr.ensure_repository(repository, settings).await?,
             Self::Distribution(_) => return Ok(Ensured::ByItself),
         };
-        let created = ecr.ensure_repository(repository, settings).await?;
         Ok(if created { Ensured::Created } else { Ensured::Existed })
     }
 }
@@ -57,6 +62,7 @@ macro_rules! each {
     ($this:ident, $registry:ident => $does:expr) => {
         match $this {
             Self::Ecr($registry) => $does,
+            Self::EcrPublic($registry) => $does,
             Self::EcrDistribution { images: $registry, .. } | Self::Distribution($registry) => $does,
         }
     };

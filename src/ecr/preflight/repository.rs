@@ -55,7 +55,7 @@ pub async fn repository(target: Target<'_>, push: Push, identity: &Identity) -> 
     let (ecr, images) = match target.registry {
         AnyRegistry::Ecr(ecr) => (ecr, None),
         AnyRegistry::EcrDistribution { control, images } => (control, Some(images)),
-        AnyRegistry::Distribution(_) => return Report::default(),
+        AnyRegistry::EcrPublic(_) | AnyRegistry::Distribution(_) => return Report::default(),
     };
     let place = Place { ecr, repository: target.repository };
     let mut look = Look { place, target, push, answers: HashMap::new(), checks: Vec::new() };

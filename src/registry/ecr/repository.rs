@@ -24,6 +24,22 @@ pub struct NewRepository {
     pub lifecycle: Option<String>,
 }
 
+impl NewRepository {
+    /// The settings, by their names in `consign.yaml`, that no repository of ECR Public can have.
+    pub fn private_only(&self) -> Vec<&'static str> {
+        let Self { tag_mutability, tag_mutability_exclusions, scan_on_push, encryption, lifecycle } = self;
+        // Tags can be moved there, and nothing is scanned: who asks for just that, has it.
+        let fixes_tags = tag_mutability.as_deref().is_some_and(|setting| setting != "MUTABLE");
+        let wanted = [
+            ("tagMutability", fixes_tags || !tag_mutability_exclusions.is_empty()),
+            ("scanOnPush", *scan_on_push == Some(true)),
+            ("encryption", encryption.is_some()),
+            ("lifecycle", lifecycle.is_some()),
+        ];
+        wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect()
+    }
+}
+
 impl Ecr {
     /// Makes the repository if `DescribeRepositories` says that it is absent, and tells whether it did. Only then
     /// is the permission to create one needed.

@@ -1,0 +1,151 @@
+//! Images on ECR Public: by `/v2/`, but for what its own API tells better.
+
+use super::{EcrPublic, PublicName};
+use crate::base::{BlobDigest, ManifestDigest, RepositoryName, Tag};
+use crate::registry::ecr::{DIGESTS_A_CALL, LISTED, NewRepository};
+use crate::registry::{
+    Distribution, Download, ManifestId, OnProgress, Put, Registry, RegistryError, Source, StoredManifest,
+    Uploaded,
+};
+use aws_sdk_ecrpublic::types::LayerAvailability;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The registry of an account on ECR Public, to push to. Repositories are named `ALIAS/NAME`, as in references.
+#[derive(Debug, Clone)]
+pub struct PublicImages {
+    control: EcrPublic,
+    images: Distribution,
+}
+
+impl PublicImages {
+    /// `images` is the same registry behind `/v2/`.
+    pub fn new(control: EcrPublic, images: Distribution) -> Self {
+        Self { control, images }
+    }
+
+    /// For what is not about images.
+    pub fn control(&self) -> &EcrPublic {
+        &self.control
+    }
+
+    /// The same registry behind `/v2/`.
+    pub fn images(&self) -> &Distribution {
+        &self.images
+    }
+
+    /// See [`EcrPublic::ensure_repository`].
+    pub async fn ensure_repository(
+        &self,
+        repository: &RepositoryName,
+        settings: &NewRepository,
+    ) -> Result<bool, RegistryError> {
+        self.control.ensure_repository(&self.name(repository)?, settings).await
+    }
+
+    fn name(&self, repository: &RepositoryName) -> Result<PublicName, RegistryError> {
+        PublicName::of(self.control.host(), repository)
+    }
+}
+
+impl Registry for PublicImages {
+    fn host(&self) -> &str {
+        self.control.host()
+    }
+
+    /// By the API, which answers for a hundred at a time; `/v2/` was seen to refuse `HEAD` of a blob here.
+    async fn available(
+        &self,
+        repository: &RepositoryName,
+        digests: &[BlobDigest],
+    ) -> Result<HashSet<BlobDigest>, RegistryError> {
+        let name = self.name(repository)?;
+        let mut available = HashSet::new();
+        for digests in digests.chunks(DIGESTS_A_CALL) {
+            let answer = self
+                .control
+                .client
+                .batch_check_layer_availability()
+                .registry_id(&name.alias)
+                .repository_name(name.repository.as_str())
+                .set_layer_digests(Some(digests.iter().map(ToString::to_string).collect()))
+                .send()
+                .await
+                .map_err(|error| self.control.explain_named("BatchCheckLayerAvailability", &name, &error))?;
+            for layer in answer.layers() {
+                if layer.layer_availability() == Some(&LayerAvailability::Available)
+                    && let Some(Ok(digest)) = layer.layer_digest().map(str::parse)
+                {
+                    available.insert(digest);
+                }
+            }
+        }
+        Ok(available)
+    }
+
+    async fn upload(
+        &self,
+        repository: &RepositoryName,
+        source: Arc<dyn Source>,
+        progress: OnProgress,
+    ) -> Result<Uploaded, RegistryError> {
+        self.images.upload(repository, source, progress).await
+    }
+
+    async fn manifests(
+        &self,
+        repository: &RepositoryName,
+        ids: &[ManifestId],
+    ) -> Result<Vec<Option<StoredManifest>>, RegistryError> {
+        self.images.manifests(repository, ids).await
+    }
+
+    async fn newest(&self, repository: &RepositoryName) -> Result<Option<ManifestDigest>, RegistryError> {
+        let name = self.name(repository)?;
+        let answer = self
+            .control
+            .client
+            .describe_images()
+            .repository_name(name.repository.as_str())
+            .max_results(LISTED)
+            .send()
+            .await;
+        let answer = match answer.map_err(|error| self.control.explain_named("DescribeImages", &name, &error))
+        {
+            Ok(answer) => answer,
+            Err(RegistryError::Denied { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let newest = answer
+            .image_details()
+            .iter()
+            .max_by_key(|image| image.image_pushed_at().map(|time| (time.secs(), time.subsec_nanos())));
+        Ok(newest.and_then(|image| image.image_digest()?.parse().ok()))
+    }
+
+    async fn put_manifest(
+        &self,
+        repository: &RepositoryName,
+        manifest: &StoredManifest,
+        tag: Option<&Tag>,
+    ) -> Result<Put, RegistryError> {
+        self.images.put_manifest(repository, manifest, tag).await
+    }
+
+    async fn download(
+        &self,
+        repository: &RepositoryName,
+        digest: &BlobDigest,
+    ) -> Result<Download, RegistryError> {
+        self.images.download(repository, digest).await
+    }
+
+    async fn mount(
+        &self,
+        repository: &RepositoryName,
+        digest: &BlobDigest,
+        from: &RepositoryName,
+    ) -> Result<bool, RegistryError> {
+        self.images.mount(repository, digest, from).await
+    }
+}
