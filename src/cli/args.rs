@@ -96,6 +96,8 @@ pub(super) enum Command {
     Doctor(super::doctor::Doctor),
     /// Print the IAM documents that a push needs
     Iam(super::iam::Iam),
+    /// List, show, tag and delete the images of a repository
+    Image(super::image::Image),
     /// Let Docker, podman and skopeo into ECR
     Login(super::login::Login),
     /// Take a login out again

@@ -27,6 +27,11 @@ impl CliError {
         Self { kind: Kind::Internal, message: message.into(), hint: None }
     }
 
+    /// The registry does not have or do what was asked for.
+    pub(super) fn refused(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Refused, message: message.into(), hint: None }
+    }
+
     /// A gate said no.
     pub(super) fn gate(message: impl Into<String>) -> Self {
         Self { kind: Kind::Gate, message: message.into(), hint: None }

@@ -18,6 +18,7 @@ mod existing;
 mod explain;
 mod github;
 mod iam;
+mod image;
 mod images;
 mod index;
 mod login;
@@ -164,6 +165,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Pull(args) => Box::pin(pull::run(args, context)).await,
             Command::Copy(args) => Box::pin(copy::run(args, context)).await,
             Command::Tag(args) => Box::pin(tag::run(args, context)).await,
+            Command::Image(args) => image::run(args, context).await,
             Command::Index(args) => index::run(args, context).await,
             Command::Inspect(args) => existing::inspect(args, context).await,
             Command::Validate(args) => existing::validate(args, context).await,

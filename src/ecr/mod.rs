@@ -2,4 +2,5 @@
 //! whether it would work. Never pushes layers.
 
 pub mod iam;
+pub mod image;
 pub mod preflight;

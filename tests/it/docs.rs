@@ -112,7 +112,7 @@ fn the_version_to_install_is_this_one() {
 
 /// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
 /// The commands of the reference, in its order.
-pub(crate) const COMMANDS: [&str; 20] = [
+pub(crate) const COMMANDS: [&str; 24] = [
     "",
     "build",
     "push",
@@ -131,6 +131,10 @@ pub(crate) const COMMANDS: [&str; 20] = [
     "iam push-policy",
     "iam repository-policy",
     "iam trust-policy",
+    "image list",
+    "image show",
+    "image delete",
+    "image tag",
     "emulator",
     "completions",
 ];

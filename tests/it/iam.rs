@@ -224,7 +224,7 @@ fn what_a_push_can_do_without_is_used_all_the_same() {
 }
 
 /// A client of ECR with the credentials of the role that may do everything, or of the other account's user.
-fn client(t: &Context, other: bool) -> aws_sdk_ecr::Client {
+pub(crate) fn client(t: &Context, other: bool) -> aws_sdk_ecr::Client {
     let credentials = if other {
         Credentials::new(OTHER_KEY.0, OTHER_KEY.1, None, None, "test")
     } else {
@@ -240,7 +240,7 @@ fn client(t: &Context, other: bool) -> aws_sdk_ecr::Client {
     aws_sdk_ecr::Client::from_conf(config)
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().unwrap().block_on(work)
 }
 

@@ -27,6 +27,8 @@ mod hostile_dockerfile;
 mod hostile_registry;
 mod iam;
 mod image;
+mod image_command;
+mod image_deletion;
 mod index;
 mod login;
 mod outputs;
