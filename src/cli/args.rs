@@ -98,6 +98,8 @@ pub(super) enum Command {
     Iam(super::iam::Iam),
     /// List, show, tag and delete the images of a repository
     Image(super::image::Image),
+    /// Show and change which repositories are copied to other regions and accounts
+    Replication(super::replication::Replication),
     /// Let Docker, podman and skopeo into ECR
     Login(super::login::Login),
     /// Take a login out again
@@ -168,6 +170,8 @@ pub(super) struct Build {
     pub(super) aws: Aws,
     #[command(flatten)]
     pub(super) results: Results,
+    #[command(flatten)]
+    pub(super) replication: super::replication::WaitOptions,
 }
 
 const BUILD_EXAMPLES: &str = "\
@@ -489,6 +493,9 @@ pub(super) struct Emulator {
     /// JSON file with what scans find
     #[arg(long, env = "CONSIGN_FINDINGS", value_name = "PATH")]
     pub(super) findings: Option<PathBuf>,
+    /// Seconds that a copy to another region or account takes
+    #[arg(long, env = "CONSIGN_REPLICATION_DELAY", value_name = "SECONDS", default_value = "0")]
+    pub(super) replication_delay: u64,
     /// File that gets a JSON line for each request
     #[arg(long, env = "CONSIGN_REQUEST_LOG", value_name = "PATH")]
     pub(super) request_log: Option<PathBuf>,

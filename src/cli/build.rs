@@ -8,6 +8,7 @@ use super::error::{CliError, Fail, auth, bad_option};
 use super::explain::{self, Explained};
 use super::images::Opener;
 use super::plan::{Asked, encoding, plan};
+use super::replication::Waiting;
 use super::results::ResultFiles;
 use super::settings::list;
 use super::tags::Derived;
@@ -79,6 +80,8 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     let repository = new_repository(&plan.repository, file.as_deref())?;
     let session =
         if args.push { registries.session(&tags, &args.aws, &context.environment).await? } else { None };
+    let (options, own) = (&args.replication, session.as_ref());
+    let waiting = Waiting::new(options, &targets, args.push, own, &registries, context).await?;
 
     context.reporter.event(Event::Started { what: format!("reading {}", args.context.display()) });
     let bases = Bases::new(&args.sources, &args.registry, &args.aws, context)?.with_session(session.clone());
@@ -112,6 +115,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         results.belong_to(push.authenticate().await?);
         let published = push.all(&targets, create).await?;
         recipes.first().cache.save(context.reporter.as_ref());
+        waiting.done(&targets, &published, own).await?;
         context.reporter.finish();
         results.write(&published)?;
         let lines: String = published.iter().map(|image| image.reference() + "\n").collect();

@@ -25,6 +25,7 @@ mod login;
 mod plan;
 mod printer;
 mod pull;
+mod replication;
 mod report;
 mod results;
 mod settings;
@@ -172,6 +173,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Diff(args) => Box::pin(diff::run(args, context)).await,
             Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
             Command::Iam(args) => iam::run(args, context),
+            Command::Replication(args) => Box::pin(replication::run(args, context)).await,
             Command::Login(args) => Box::pin(login::login(args, context)).await,
             Command::Logout(args) => login::logout(args, context).await,
             Command::CredentialHelper(args) => return credential_helper::run(args, context).await,

@@ -4,3 +4,4 @@
 pub mod iam;
 pub mod image;
 pub mod preflight;
+pub mod replication;

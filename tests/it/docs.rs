@@ -112,7 +112,7 @@ fn the_version_to_install_is_this_one() {
 
 /// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
 /// The commands of the reference, in its order.
-pub(crate) const COMMANDS: [&str; 24] = [
+pub(crate) const COMMANDS: [&str; 27] = [
     "",
     "build",
     "push",
@@ -135,6 +135,9 @@ pub(crate) const COMMANDS: [&str; 24] = [
     "image show",
     "image delete",
     "image tag",
+    "replication show",
+    "replication set",
+    "replication status",
     "emulator",
     "completions",
 ];

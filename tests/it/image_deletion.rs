@@ -99,6 +99,7 @@ fn by_tag_and_by_digest() {
       ],
       "failures": [],
       "missing": [],
+      "protected": [],
       "kept": [],
       "notAttempted": [],
       "unknown": []
@@ -166,6 +167,12 @@ fn children_of_an_index_are_protected() {
             && ended.stderr.contains(&one)
     );
     assert_eq!(left(&t), before);
+    // Who cleans up daily is not kept from it.
+    let left_alone =
+        ["delete", "shop/api", &amd64, "gone", "--yes", "--ignore-missing", "--ignore-referenced"];
+    let json = json_of(&t, &left_alone);
+    assert_eq!(json["protected"][0]["listedBy"], json!([one]));
+    assert_eq!((&json["failures"], json["missing"].as_array().unwrap().len()), (&json!([]), 1));
     // Together with its index, and in whatever order, it goes.
     t.consign(["image", "delete", "shop/api", &amd64, &one, "--yes"]).succeeds();
     assert_eq!(left(&t).len(), before.len() - 2);

@@ -37,6 +37,7 @@ mod platforms;
 mod pull;
 mod push;
 mod reading;
+mod replication;
 mod rootfs;
 mod speed;
 mod support;

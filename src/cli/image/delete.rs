@@ -31,6 +31,9 @@ pub(super) struct Delete {
     /// Take what is not there for deleted
     #[arg(long, env = "CONSIGN_IMAGE_IGNORE_MISSING", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     ignore_missing: bool,
+    /// Leave what an index lists, and do not take that for a failure
+    #[arg(long, env = "CONSIGN_IMAGE_IGNORE_REFERENCED", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
+    ignore_referenced: bool,
     /// Tell what would go, and delete nothing
     #[arg(long, env = "CONSIGN_DRY_RUN", value_parser = FalseyValueParser::new(), action = ArgAction::SetTrue)]
     dry_run: bool,
@@ -54,7 +57,7 @@ Examples:
 
   Many at once, without being asked:
     consign image list shop/api --untagged --older-than 30d --digests-only |
-      consign image delete shop/api - --yes";
+      consign image delete shop/api - --yes --ignore-missing --ignore-referenced";
 
 /// What the arguments name.
 struct Asked {
@@ -112,7 +115,7 @@ pub(super) async fn run(args: Delete, context: &Context) -> Result<(), Fail> {
             report.take_children(deletion);
         }
     }
-    report.tell(args.ignore_missing, context)
+    report.tell(&args, context)
 }
 
 const HINT: &str = "`--yes` deletes without being asked, `--dry-run` shows what would go";
@@ -296,9 +299,20 @@ impl Report {
         self.take(deletion);
     }
 
-    fn tell(mut self, ignore_missing: bool, context: &Context) -> Result<(), Fail> {
-        let (missing, failures): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.failures).into_iter().partition(|it| ignore_missing && it.is_missing());
+    fn tell(mut self, args: &Delete, context: &Context) -> Result<(), Fail> {
+        let (mut missing, mut protected, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+        for failure in std::mem::take(&mut self.failures) {
+            match () {
+                () if args.ignore_missing && failure.is_missing() => missing.push(failure),
+                () if args.ignore_referenced && failure.is_listed() => protected.push(failure),
+                () => failures.push(failure),
+            }
+        }
+        for failure in &protected {
+            let indexes: Vec<_> = failure.listed_by.iter().map(ToString::to_string).collect();
+            let what = format!("{} stays: it is in the index {}", failure.id, indexes.join(", "));
+            context.reporter.event(Event::Started { what });
+        }
         for failure in &missing {
             let what = format!("{} is not in {}: nothing to delete", failure.id, self.name);
             context.reporter.event(Event::Started { what });
@@ -332,6 +346,7 @@ impl Report {
             "deleted": self.deleted,
             "failures": failures,
             "missing": missing,
+            "protected": protected,
             "kept": self.kept,
             "notAttempted": ids(&self.not_attempted),
             "unknown": ids(&self.unknown),

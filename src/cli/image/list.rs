@@ -3,20 +3,18 @@
 use super::minute;
 use super::open::Opened;
 use crate::base::clock::{Clock as _, SystemClock};
-use crate::base::{Event, ManifestDigest, Platform, Timestamp, human};
+use crate::base::{Event, ManifestDigest, Timestamp, human};
 use crate::cli::Context;
 use crate::cli::args::{Aws, RegistryPlace};
-use crate::cli::control::repository;
+use crate::cli::control::{duration, parsed, repository};
 use crate::cli::error::{Fail, bad_option};
 use crate::cli::settings::list;
 use crate::cli::table::{Align, Table};
-use crate::ecr::image::{
-    Filter, Image, ImageKind, ImageStatus, Order, SortKey, link, members, platforms, tree,
-};
+use crate::ecr::image::{Filter, Image, ImageStatus, Order, SortKey, link, members, platforms, tree};
 use crate::spec::Wildcard;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, ValueEnum};
-use jiff::{SignedDuration, SpanRelativeTo};
+use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::HashMap;
 
@@ -62,20 +60,20 @@ struct Wanted {
     #[arg(long = "tag", env = "CONSIGN_IMAGE_TAG", value_name = "GLOB", value_delimiter = ',')]
     tags: Vec<String>,
     /// Pushed longer ago than this: 30d, 12h, 2w
-    #[arg(long, env = "CONSIGN_IMAGE_OLDER_THAN", value_name = "AGE", value_parser = age)]
+    #[arg(long, env = "CONSIGN_IMAGE_OLDER_THAN", value_name = "AGE", value_parser = duration)]
     older_than: Option<SignedDuration>,
     /// Pushed no longer ago than this
-    #[arg(long, env = "CONSIGN_IMAGE_NEWER_THAN", value_name = "AGE", value_parser = age)]
+    #[arg(long, env = "CONSIGN_IMAGE_NEWER_THAN", value_name = "AGE", value_parser = duration)]
     newer_than: Option<SignedDuration>,
     /// Neither pulled nor pushed for this long
-    #[arg(long, env = "CONSIGN_IMAGE_NOT_PULLED_FOR", value_name = "AGE", value_parser = age)]
+    #[arg(long, env = "CONSIGN_IMAGE_NOT_PULLED_FOR", value_name = "AGE", value_parser = duration)]
     not_pulled_for: Option<SignedDuration>,
     /// image, index, signature, sbom, attestation, chart, cache or artifact [repeatable]
     #[arg(long = "type", env = "CONSIGN_IMAGE_TYPE", value_name = "TYPE", value_delimiter = ',')]
-    kinds: Vec<ImageKind>,
+    kinds: Vec<String>,
     /// Platform that it is for, or has an image for; implies --platforms [repeatable]
     #[arg(long = "platform", env = "CONSIGN_IMAGE_PLATFORM", value_name = "OS/ARCH", value_delimiter = ',')]
-    platform: Vec<Platform>,
+    platform: Vec<String>,
     /// Whether it can be pulled, or lies in the archive
     #[arg(long, env = "CONSIGN_IMAGE_STATUS", value_name = "STATUS", default_value = "active")]
     status: Status,
@@ -111,14 +109,6 @@ Examples:
     consign image list shop/api --untagged --older-than 30d --digests-only |
       consign image delete shop/api - --yes";
 
-/// `90m`, `12h`, `30d`, `2w`; a day has 24 hours.
-fn age(text: &str) -> Result<SignedDuration, String> {
-    let wrong = || format!("`{text}` is not an age like 12h, 30d or 2w");
-    let span: jiff::Span = text.parse().map_err(|_| wrong())?;
-    let age = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
-    if age.is_negative() { Err(wrong()) } else { Ok(age) }
-}
-
 impl Wanted {
     fn filter(&self, now: Timestamp, context: &Context) -> Result<Filter, Fail> {
         let tags = list(context, "tags", self.tags.clone());
@@ -133,8 +123,8 @@ impl Wanted {
             pushed_before: ago(self.older_than),
             pushed_since: ago(self.newer_than),
             unused_since: ago(self.not_pulled_for),
-            kinds: self.kinds.clone(),
-            platforms: self.platform.clone(),
+            kinds: parsed(context, "--type", "kinds", &self.kinds)?,
+            platforms: parsed(context, "--platform", "platform", &self.platform)?,
         })
     }
 
@@ -258,18 +248,6 @@ fn kind(image: &Image, is_below: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ages() {
-        let hours = |text: &str| age(text).unwrap().as_hours();
-        assert_eq!(
-            [hours("12h"), hours("30d"), hours("2w"), hours("1d 12h"), hours("90m")],
-            [12, 720, 336, 36, 1]
-        );
-        for wrong in ["", "30", "soon", "-3d", "2 months", "1y"] {
-            assert!(age(wrong).unwrap_err().contains("like 12h"), "{wrong}");
-        }
-    }
 
     #[test]
     fn many_tags() {

@@ -31,6 +31,7 @@ impl Store for Replication<'_> {
 }
 
 /// What is to become of rules.
+#[expect(missing_debug_implementations, reason = "it holds a function")]
 pub struct Change<'a> {
     /// The rules with the change.
     pub make: &'a (dyn Fn(&[Rule]) -> Vec<Rule> + Send + Sync),
@@ -60,7 +61,8 @@ pub async fn apply<S: Store>(store: &S, change: &Change<'_>) -> Result<Changed, 
             return Ok(Changed { rules: current.rules, writes });
         }
         check(&wanted, &current.registry_id, change.region)?;
-        let lost: Vec<Pair> = said.difference(&to_say).filter(|it| !change.agreed.contains(*it)).cloned().collect();
+        let lost: Vec<Pair> =
+            said.difference(&to_say).filter(|it| !change.agreed.contains(*it)).cloned().collect();
         if !lost.is_empty() {
             return Err(ReplicationError::Changed { lost });
         }
@@ -89,7 +91,10 @@ mod tests {
 
     impl Store for Shared {
         async fn read(&self) -> Result<Configuration, RegistryError> {
-            Ok(Configuration { registry_id: "123456789012".into(), rules: self.rules.lock().unwrap().clone() })
+            Ok(Configuration {
+                registry_id: "123456789012".into(),
+                rules: self.rules.lock().unwrap().clone(),
+            })
         }
 
         async fn write(&self, rules: &[Rule]) -> Result<(), RegistryError> {
@@ -104,7 +109,10 @@ mod tests {
         Wanted { prefixes: vec![prefix.into()], destinations: vec![to] }
     }
 
-    fn run(shared: &Shared, make: &(dyn Fn(&[Rule]) -> Vec<Rule> + Send + Sync)) -> Result<Changed, ReplicationError> {
+    fn run(
+        shared: &Shared,
+        make: &(dyn Fn(&[Rule]) -> Vec<Rule> + Send + Sync),
+    ) -> Result<Changed, ReplicationError> {
         let agreed = BTreeSet::new();
         let change = Change { make, agreed: &agreed, region: "us-east-1" };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -95,7 +95,8 @@ pub enum ReplicationError {
 
 /// `shop/ -> eu-west-1@123456789012`
 pub(super) fn list(pairs: &[Pair]) -> String {
-    let one = |(prefix, destination): &Pair| format!("{} -> {destination}", prefix.as_deref().unwrap_or("(all)"));
+    let one =
+        |(prefix, destination): &Pair| format!("{} -> {destination}", prefix.as_deref().unwrap_or("(all)"));
     pairs.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
@@ -104,9 +105,10 @@ impl Failure for ReplicationError {
         match self {
             Self::Rules { .. } | Self::NoRule { .. } | Self::Own { .. } => Kind::Input,
             Self::Registry(error) => error.kind(),
-            Self::Changed { .. } | Self::Overwritten { .. } | Self::NotPushed { .. } | Self::Failed { .. } => {
-                Kind::Refused
-            }
+            Self::Changed { .. }
+            | Self::Overwritten { .. }
+            | Self::NotPushed { .. }
+            | Self::Failed { .. } => Kind::Refused,
             Self::TimedOut { .. } => Kind::Exhausted,
         }
     }

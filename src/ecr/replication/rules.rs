@@ -152,7 +152,8 @@ pub fn pairs(rules: &[Rule]) -> BTreeSet<Pair> {
 pub fn covers(rules: &[Rule], prefix: Option<&str>, destination: &Destination) -> bool {
     rules.iter().filter(|rule| rule.destinations.contains(destination)).any(|rule| {
         rule.repository_filters.is_empty()
-            || prefix.is_some_and(|prefix| rule.repository_filters.iter().any(|it| prefix.starts_with(&it.filter)))
+            || prefix
+                .is_some_and(|prefix| rule.repository_filters.iter().any(|it| prefix.starts_with(&it.filter)))
     })
 }
 
@@ -160,7 +161,10 @@ pub fn covers(rules: &[Rule], prefix: Option<&str>, destination: &Destination) -
 pub fn check(rules: &[Rule], own: &str, region: &str) -> Result<(), ReplicationError> {
     let wrong = |why: String| Err(ReplicationError::Rules { why });
     if rules.len() > MAX_RULES {
-        return wrong(format!("these are {} rules, and a registry can have {MAX_RULES} at most", rules.len()));
+        return wrong(format!(
+            "these are {} rules, and a registry can have {MAX_RULES} at most",
+            rules.len()
+        ));
     }
     let mut destinations = BTreeSet::new();
     for (number, rule) in rules.iter().enumerate() {
@@ -169,7 +173,8 @@ pub fn check(rules: &[Rule], own: &str, region: &str) -> Result<(), ReplicationE
             return wrong(format!("rule {number} has no destination"));
         }
         for destination in &rule.destinations {
-            let checked = check_region(&destination.region).and_then(|()| check_account(&destination.registry_id));
+            let checked =
+                check_region(&destination.region).and_then(|()| check_account(&destination.registry_id));
             if let Err(why) = checked {
                 return wrong(format!("rule {number}: {why}"));
             }
@@ -182,14 +187,20 @@ pub fn check(rules: &[Rule], own: &str, region: &str) -> Result<(), ReplicationE
             return wrong(format!("rule {number} has more than {MAX_FILTERS} filters"));
         }
         for filter in &rule.repository_filters {
-            let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/".contains(&byte);
+            let legal =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/".contains(&byte);
             let text = &filter.filter;
             if !(2..=256).contains(&text.len()) || !text.bytes().all(legal) {
                 let grammar = "2 to 256 small letters, digits and `._-/`";
-                return wrong(format!("`{text}` is not the beginning of a repository's name: it has {grammar}"));
+                return wrong(format!(
+                    "`{text}` is not the beginning of a repository's name: it has {grammar}"
+                ));
             }
             if filter.filter_type != "PREFIX_MATCH" {
-                return wrong(format!("rule {number}: `{}` is not PREFIX_MATCH, the one type of filter", filter.filter_type));
+                return wrong(format!(
+                    "rule {number}: `{}` is not PREFIX_MATCH, the one type of filter",
+                    filter.filter_type
+                ));
             }
         }
     }
@@ -270,7 +281,10 @@ mod tests {
         assert_eq!(checked(&[rule("eu-west-1", own, &["shop/"])]), Ok(()));
         assert_eq!(checked(&[rule("us-east-1", "210987654321", &[])]), Ok(()));
         let many: Vec<Rule> = (1..=26).map(|n| rule(&format!("eu-west-{n}"), own, &[])).collect();
-        let spread = Rule { destinations: many.iter().flat_map(|it| it.destinations.clone()).collect(), ..many[0].clone() };
+        let spread = Rule {
+            destinations: many.iter().flat_map(|it| it.destinations.clone()).collect(),
+            ..many[0].clone()
+        };
         let filters: Vec<String> = (0..101).map(|n| format!("shop{n}")).collect();
         let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
         for (rules, why) in [

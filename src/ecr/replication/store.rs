@@ -60,8 +60,7 @@ impl Replication<'_> {
     /// What the registry replicates.
     pub async fn read(&self) -> Result<Configuration, RegistryError> {
         let answer = self.0.client().describe_registry().send().await;
-        let answer =
-            answer.map_err(|error| explain("DescribeRegistry", self.0.host().to_owned(), &error))?;
+        let answer = answer.map_err(|error| explain("DescribeRegistry", self.0.host().to_owned(), &error))?;
         let rules = answer.replication_configuration.map(|found| found.rules).unwrap_or_default();
         let rules = rules.into_iter().map(|rule| Rule {
             destinations: rule
@@ -73,7 +72,10 @@ impl Replication<'_> {
                 .repository_filters
                 .unwrap_or_default()
                 .into_iter()
-                .map(|it| RepositoryFilter { filter: it.filter, filter_type: it.filter_type.as_str().to_owned() })
+                .map(|it| RepositoryFilter {
+                    filter: it.filter,
+                    filter_type: it.filter_type.as_str().to_owned(),
+                })
                 .collect(),
         });
         Ok(Configuration { registry_id: answer.registry_id.unwrap_or_default(), rules: rules.collect() })
@@ -129,7 +131,8 @@ impl Replication<'_> {
             })
         });
         let mut statuses: Vec<_> = statuses.collect();
-        statuses.sort_by(|one, other| (&one.region, &one.registry_id).cmp(&(&other.region, &other.registry_id)));
+        statuses
+            .sort_by(|one, other| (&one.region, &one.registry_id).cmp(&(&other.region, &other.registry_id)));
         Ok(statuses)
     }
 }

@@ -35,7 +35,11 @@ enum State {
     Pending,
     /// No rule has sent it there, or not yet.
     Unknown,
-    Failed { region: String, account: String, code: String },
+    Failed {
+        region: String,
+        account: String,
+        code: String,
+    },
 }
 
 fn state(statuses: &[Status], to: &Where) -> State {
