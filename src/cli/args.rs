@@ -105,6 +105,10 @@ pub(super) enum Command {
     Scan(super::scan::Scan),
     /// Put the digest of an image into what deploys it
     Deploy(super::deploy::Deploy),
+    /// List, show, tag and delete the images of a repository
+    Image(super::image::Image),
+    /// Show and change which repositories are copied to other regions and accounts
+    Replication(super::replication::Replication),
     /// Let Docker, podman and skopeo into ECR
     Login(super::login::Login),
     /// Take a login out again
@@ -177,6 +181,8 @@ pub(super) struct Build {
     pub(super) scan: ScanOptions,
     #[command(flatten)]
     pub(super) results: Results,
+    #[command(flatten)]
+    pub(super) replication: super::replication::WaitOptions,
 }
 
 const BUILD_EXAMPLES: &str = "\
@@ -500,6 +506,9 @@ pub(super) struct Emulator {
     /// JSON file with what scans find
     #[arg(long, env = "CONSIGN_FINDINGS", value_name = "PATH")]
     pub(super) findings: Option<PathBuf>,
+    /// Seconds that a copy to another region or account takes
+    #[arg(long, env = "CONSIGN_REPLICATION_DELAY", value_name = "SECONDS", default_value = "0")]
+    pub(super) replication_delay: u64,
     /// File that gets a JSON line for each request
     #[arg(long, env = "CONSIGN_REQUEST_LOG", value_name = "PATH")]
     pub(super) request_log: Option<PathBuf>,

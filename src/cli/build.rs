@@ -8,6 +8,7 @@ use super::error::{CliError, Fail, auth, bad_option};
 use super::explain::{self, Explained};
 use super::images::Opener;
 use super::plan::{Asked, encoding, plan};
+use super::replication::Waiting;
 use super::repo::wanted::wanted;
 use super::results::ResultFiles;
 use super::scan::AfterPush;
@@ -86,6 +87,8 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
     }
     let session =
         if args.push { registries.session(&tags, &[], &args.aws, &context.environment).await? } else { None };
+    let (options, own) = (&args.replication, session.as_ref());
+    let waiting = Waiting::new(options, &targets, args.push, own, &registries, context).await?;
 
     context.reporter.event(Event::Started { what: format!("reading {}", args.context.display()) });
     let bases = Bases::new(&args.sources, &args.registry, &args.aws, context)?.with_session(session.clone());
@@ -120,6 +123,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         let published = push.all(&targets, create).await?;
         recipes.first().cache.save(context.reporter.as_ref());
         let found = scan.pass(&registries, session.as_ref(), &targets, &published, context).await?;
+        waiting.done(&targets, &published, own).await?;
         context.reporter.finish();
         results.write(&published)?;
         let lines: String = published.iter().map(|image| image.reference() + "\n").collect();

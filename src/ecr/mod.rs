@@ -6,3 +6,6 @@ pub mod lifecycle;
 pub mod preflight;
 pub mod repository;
 pub mod scan;
+pub mod image;
+pub mod preflight;
+pub mod replication;

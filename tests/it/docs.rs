@@ -116,6 +116,7 @@ pub(crate) const COMMANDS: [&str; 26] = [
 pub(crate) const COMMANDS: [&str; 28] = [
 pub(crate) const COMMANDS: [&str; 24] = [
 pub(crate) const COMMANDS: [&str; 22] = [
+pub(crate) const COMMANDS: [&str; 27] = [
     "",
     "build",
     "push",
@@ -154,6 +155,13 @@ pub(crate) const COMMANDS: [&str; 22] = [
     "scan start",
     "scan wait",
     "scan show",
+    "image list",
+    "image show",
+    "image delete",
+    "image tag",
+    "replication show",
+    "replication set",
+    "replication status",
     "emulator",
     "completions",
 ];

@@ -174,6 +174,18 @@ pub const INPUTS: &[Input] = &[
         Switch("create-repository"),
         "Create the ECR repository if it does not exist",
     ),
+    input(
+        Own,
+        "wait-replication",
+        List("wait-replication", Split::Commas),
+        "Regions that the image has to be in before the step ends: REGION or REGION@ACCOUNT",
+    ),
+    input(
+        Own,
+        "replication-timeout",
+        Value("replication-timeout"),
+        "How long it is waited for (default: 15m)",
+    ),
     input(Own, "transport", Value("transport"), "How ECR is talked to: ecr (default) or oci"),
     input(
         Own,
