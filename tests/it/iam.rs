@@ -289,8 +289,8 @@ pub(crate) fn make_other_repository(t: &Context, policy: Option<&Value>) {
     });
 }
 
-/// Makes `shop/app` in the other account, on ECR Public.
-pub(crate) fn make_other_public_repository(t: &Context) {
+/// Makes `shop/app` in the other account, on ECR Public, with this policy.
+pub(crate) fn make_other_public_repository(t: &Context, policy: Option<&Value>) {
     let config = aws_sdk_ecrpublic::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -298,7 +298,13 @@ pub(crate) fn make_other_public_repository(t: &Context) {
         .credentials_provider(Credentials::new(OTHER_KEY.0, OTHER_KEY.1, None, None, "test"))
         .build();
     let client = aws_sdk_ecrpublic::Client::from_conf(config);
-    block_on(async { client.create_repository().repository_name("shop/app").send().await.unwrap() });
+    block_on(async {
+        client.create_repository().repository_name("shop/app").send().await.unwrap();
+        if let Some(policy) = policy {
+            let call = client.set_repository_policy().repository_name("shop/app");
+            call.policy_text(policy.to_string()).send().await.unwrap();
+        }
+    });
 }
 
 #[test]

@@ -211,16 +211,20 @@ fn a_new_tag_reuses_the_newest_image() {
     public.ecr.aws/zdf6857b/app:2 is now sha256:[DIGEST]
     ");
     insta::assert_snapshot!(since(&t, before), @r"
-    exit: 0
-    ----- stdout -----
-    public.ecr.aws/zdf6857b/api@sha256:[DIGEST]
-    ----- stderr -----
-    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
-    created the repository public.ecr.aws/zdf6857b/api
-    layer 1 of 2: sent, 318 B sha256:[SHORT]
-    layer 2 of 2: sent, 188 B sha256:[SHORT]
-    public.ecr.aws/zdf6857b/api:1.4 is now sha256:[DIGEST]
-    public.ecr.aws/zdf6857b/api: 506 B through this machine, 0 B mounted, 0 B there already
+    1 AssumeRoleWithWebIdentity
+    1 BatchCheckLayerAvailability
+    1 DescribeImages
+    1 DescribeRegistries
+    1 DescribeRepositories
+    1 GET /layer/…
+    1 GET /oidc/token
+    1 GET /v2/
+    1 GET /v2/…/blobs/…
+    2 GET /v2/…/manifests/…
+    1 GetAuthorizationToken
+    2 POST /v2/…/blobs/uploads/
+    2 PUT /v2/…/blobs/uploads/…
+    1 PUT /v2/…/manifests/…
     ");
 }
 
@@ -317,17 +321,17 @@ fn tags_and_indexes() {
     assert_eq!(t.consign(["validate", &built]).succeeds(), "valid: 2 images, 2 layers");
 }
 
-/// An emulator in whose other account there is the public repository `shop/app`.
-fn with_another_account() -> Context {
+/// An emulator in whose other account there is the public repository `shop/app`, with this policy.
+fn with_another_account(policy: Option<&Value>) -> Context {
     let all = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
     let t = with_role(None, &[all], &json!({}));
-    crate::iam::make_other_public_repository(&t);
+    crate::iam::make_other_public_repository(&t, policy);
     t
 }
 
 #[test]
 fn what_others_have_is_refused_with_ones_own_alias() {
-    let t = with_another_account();
+    let t = with_another_account(None);
     let build = ["build", "app", "--push", "--role-to-assume", ROLE, "--tag"];
     let theirs = format!("public.ecr.aws/{OTHERS}/shop/app:1");
     insta::assert_snapshot!(t.consign(build.iter().chain(&[theirs.as_str()])).output(), @r"
@@ -366,6 +370,37 @@ fn what_others_have_is_refused_with_ones_own_alias() {
     assert_eq!(made, 2, "one of the other account, one of ours");
 }
 
+/// The policy of a repository can let another account push: what counts is what ECR says, and not whose the alias is.
+#[test]
+fn what_others_let_one_push_to_is_pushed_to() {
+    let actions = [
+        "BatchCheckLayerAvailability",
+        "InitiateLayerUpload",
+        "UploadLayerPart",
+        "CompleteLayerUpload",
+        "PutImage",
+    ];
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "AWS": ROLE },
+        "Action": actions.map(|action| format!("ecr-public:{action}")),
+        "Resource": "*",
+    }] });
+    let t = with_another_account(Some(&policy));
+    let theirs = format!("public.ecr.aws/{OTHERS}/shop/app:1");
+    let push = ["build", "app", "--push", "--role-to-assume", ROLE, "--tag", &theirs];
+    let pushed = t.consign(push).succeeds();
+    assert_eq!(found(&t, &theirs), digest(&pushed));
+    let report = doctor(&t, &[&theirs, "--role-to-assume", ROLE]);
+    assert!(report.starts_with("exit: 0"), "{report}");
+    assert!(
+        report.contains("`w65486c3` is the registry of another account, which lets this one in"),
+        "{report}"
+    );
+    // For all but the one role the repository is as before.
+    t.consign(["build", "app", "--push", "--no-cache", "--tag", &theirs]).fails(3);
+}
+
 #[test]
 fn what_is_no_name_is_refused_before_anything_is_asked() {
     let t = Context::with_ecr(&[]);
@@ -384,12 +419,15 @@ fn a_repository_that_does_not_exist() {
     t.app();
     let tag = public("none/app:1");
     insta::assert_snapshot!(t.consign(["build", "app", "--push", "--tag", &tag]).output(), @r"
-exit: 2
------ stdout -----
------ stderr -----
-error: repositories on ECR Public have no such settings: tagMutability, scanOnPush, encryption, lifecycle
-hint: leave these out of `repository:` where the push goes to ECR Public, or leave `--create-repository` out and make the repository beforehand
-");
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    reading app
+    context: 4 entries, 41 B
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
+    error: the repository `none/app` does not exist in the registry public.ecr.aws/zdf6857b
+    hint: create it by pushing with `--create-repository`, or with `aws ecr-public create-repository --region us-east-1 --repository-name none/app`; if it exists, check the account
+    ");
     insta::assert_snapshot!(t.consign(["tag", &tag, "2"]).fails(4), @r"
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `none/app` does not exist in the registry public.ecr.aws/zdf6857b
@@ -499,10 +537,10 @@ fn what_is_denied_says_what_to_allow() {
     ----- stdout -----
     ----- stderr -----
     reading app
-    context: 4 entries, 43 B
-    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/ci
-    error: BatchCheckLayerAvailability on public.ecr.aws/zdf6857b/app was denied: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/ci/consign is not authorized to perform: ecr-public:BatchCheckLayerAvailability on resource: arn:aws:ecr-public::123456789012:repository/app because no identity-based policy allows the ecr-public:BatchCheckLayerAvailability action (request id [UUID])
-    hint: the role needs the permission `ecr-public:BatchCheckLayerAvailability` on the repository
+    context: 4 entries, 37 B
+    authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/r0
+    error: ECR Public gave no password for its registry: GetAuthorizationToken: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/r0/consign is not authorized to perform: sts:GetServiceBearerToken on resource: arn:aws:sts::123456789012:self because no identity-based policy allows the sts:GetServiceBearerToken action
+    hint: the role needs the permissions `ecr-public:GetAuthorizationToken` and `sts:GetServiceBearerToken`, both on `*`
     ");
     insta::assert_snapshot!(push_as(&t, 1, "app", &[]), @r"
     exit: 3
@@ -819,7 +857,7 @@ fn the_doctor_says_what_is_missing() {
     good        account                                123456789012
 
     public.ecr.aws/zdf6857b/app
-    not checked alias                                  whose it is, is not known without ecr-public:DescribeRegistries
+    good        alias                                  the registry `zdf6857b` lets this role in
     good        repository                             is there
     not checked tag 1                                  ECR Public gave no password for its registry: GetAuthorizationToken: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/r0/consign is not authorized to perform: sts:GetServiceBearerToken on resource: arn:aws:sts::123456789012:self because no identity-based policy allows the sts:GetServiceBearerToken action
     not checked ecr-public:GetAuthorizationToken       the call that needs it was denied for another reason
@@ -1011,7 +1049,7 @@ fn the_doctor_says_what_is_missing() {
 
 #[test]
 fn the_doctor_knows_an_alias_that_is_not_ones_own() {
-    let t = with_another_account();
+    let t = with_another_account(None);
     let theirs = format!("public.ecr.aws/{OTHERS}/shop/app:1");
     insta::assert_snapshot!(doctor(&t, &[&theirs, "--role-to-assume", ROLE]), @r"
     exit: 3
@@ -1039,7 +1077,7 @@ fn the_doctor_knows_an_alias_that_is_not_ones_own() {
     missing     ecr-public:UploadLayerPart             User: arn:aws:sts::123456789012:assumed-role/ci/consign is not authorized to perform: ecr-public:UploadLayerPart on resource: arn:aws:ecr-public::210987654321:repository/shop/app because no resource-based policy allows the ecr-public:UploadLayerPart action
     missing     ecr-public:CompleteLayerUpload         User: arn:aws:sts::123456789012:assumed-role/ci/consign is not authorized to perform: ecr-public:CompleteLayerUpload on resource: arn:aws:ecr-public::210987654321:repository/shop/app because no resource-based policy allows the ecr-public:CompleteLayerUpload action
     missing     ecr-public:PutImage                    User: arn:aws:sts::123456789012:assumed-role/ci/consign is not authorized to perform: ecr-public:PutImage on resource: arn:aws:ecr-public::210987654321:repository/shop/app because no resource-based policy allows the ecr-public:PutImage action
-    not checked ecr-public:DescribeImages              can't be known safely: on an absent repository, the call could create it
+    not checked ecr-public:DescribeImages              is about the registry of this account alone
     good        /v2/                                   public.ecr.aws lets us in
     ----- stderr -----
     error: the push would not work: alias, ecr-public:BatchCheckLayerAvailability, ecr-public:InitiateLayerUpload, ecr-public:UploadLayerPart, ecr-public:CompleteLayerUpload, ecr-public:PutImage

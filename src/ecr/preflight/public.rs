@@ -125,7 +125,9 @@ impl Look<'_> {
     /// Whose registry it is. `own` are the names of the account's, if they are known.
     fn about_alias(&self, own: Option<&[String]>) -> Check {
         let alias = &self.name.alias;
+        let lets_in = matches!(self.answers.get(&Action::PutImage), Some(Answer::Allowed | Answer::Absent));
         match own {
+            None if lets_in => Check::good(ALIAS, format!("the registry `{alias}` lets this role in")),
             None => {
                 Check::not_checked(ALIAS, "whose it is, is not known without ecr-public:DescribeRegistries")
             }
@@ -133,7 +135,7 @@ impl Look<'_> {
                 ALIAS,
                 format!("`{alias}` is the registry of this account, in {ECR_PUBLIC_REGION}"),
             ),
-            Some(_) if matches!(self.answers.get(&Action::PutImage), Some(Answer::Allowed)) => Check::good(
+            Some(_) if lets_in => Check::good(
                 ALIAS,
                 format!("`{alias}` is the registry of another account, which lets this one in"),
             ),
@@ -214,6 +216,9 @@ impl Look<'_> {
                 Check::not_checked(need.to_string(), same)
             }
             (Action::GetServiceBearerToken, ..) => about_permission(need, password, existence),
+            (action, ..) if OWN_ALONE.contains(&action) && !self.answers.contains_key(&action) => {
+                Check::not_checked(need.to_string(), "is about the registry of this account alone")
+            }
             _ => about_permission(need, self.answers.get(&need.action), existence),
         }
     }
