@@ -96,6 +96,8 @@ pub(super) enum Command {
     Doctor(super::doctor::Doctor),
     /// Print the IAM documents that a push needs
     Iam(super::iam::Iam),
+    /// Put the digest of an image into what deploys it
+    Deploy(super::deploy::Deploy),
     /// Let Docker, podman and skopeo into ECR
     Login(super::login::Login),
     /// Take a login out again

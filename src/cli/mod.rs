@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod copy;
 mod credential_helper;
+mod deploy;
 mod diff;
 mod doctor;
 mod emulator;
@@ -34,6 +35,7 @@ use crate::base::{Env, Event, Failure, Reporter, env};
 use crate::ci::github::annotation::annotations;
 use crate::ci::github::{Command as Workflow, Place};
 use args::{Cli, Command, ProgressForm};
+use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use error::{CliError, Fail};
 use printer::Printer;
@@ -57,6 +59,15 @@ struct Context {
 }
 
 impl Context {
+    /// Where the value of an option of this command comes from, if it has one.
+    fn source_of(&self, id: &str) -> Option<ValueSource> {
+        let mut matches = &self.matches;
+        while let Some((_, deeper)) = matches.subcommand() {
+            matches = deeper;
+        }
+        matches.value_source(id)
+    }
+
     /// Tells of a failure, in the form of the progress before it, and gives its exit code.
     fn fail(&self, failure: &dyn Failure) -> ExitCode {
         let code = failure.kind().exit_code();
@@ -166,6 +177,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Validate(args) => existing::validate(args, context).await,
             Command::Diff(args) => Box::pin(diff::run(args, context)).await,
             Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
+            Command::Deploy(args) => deploy::run(args, context),
             Command::Iam(args) => iam::run(args, context),
             Command::Login(args) => Box::pin(login::login(args, context)).await,
             Command::Logout(args) => login::logout(args, context).await,

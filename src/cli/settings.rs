@@ -32,11 +32,7 @@ pub(super) fn command(environment: &Env, command: clap::Command) -> clap::Comman
 /// The values of a repeatable option. A variable holds one a line, as the lists of GitHub's actions do; on the
 /// command line a line break is part of the value.
 pub(super) fn list(context: &Context, id: &str, values: Vec<String>) -> Vec<String> {
-    let mut matches = &context.matches;
-    while let Some((_, deeper)) = matches.subcommand() {
-        matches = deeper;
-    }
-    if matches.value_source(id) != Some(ValueSource::EnvVariable) {
+    if context.source_of(id) != Some(ValueSource::EnvVariable) {
         return values;
     }
     let lines = values.iter().flat_map(|value| value.lines()).map(str::trim);

@@ -112,7 +112,7 @@ fn the_version_to_install_is_this_one() {
 
 /// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
 /// The commands of the reference, in its order.
-pub(crate) const COMMANDS: [&str; 20] = [
+pub(crate) const COMMANDS: [&str; 22] = [
     "",
     "build",
     "push",
@@ -127,6 +127,8 @@ pub(crate) const COMMANDS: [&str; 20] = [
     "logout",
     "credential-helper",
     "doctor",
+    "deploy",
+    "deploy kubernetes",
     "iam",
     "iam push-policy",
     "iam repository-policy",
