@@ -3,8 +3,8 @@
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/images-create.html>. What that page does not say, and Lambda has
 //! refused, is marked so.
 
-use crate::base::{ManifestDigest, MediaType, Platform, RegistryHost, human};
-use crate::image::{Descriptor, ImageConfig, Index, Manifest};
+use crate::base::{Failure, ManifestDigest, MediaType, Platform, RegistryHost, human};
+use crate::image::{Descriptor, ImageConfig, Index, Manifest, NoPlatform};
 use serde::Serialize;
 use std::fmt;
 
@@ -137,6 +137,18 @@ pub fn index_refused(index: &Index, repository: &str) -> Finding {
     Finding::error("index", "it is an index, which lists images: Lambda takes the manifest of one image".into(), hint)
 }
 
+/// That none of the images is for the processor of the function.
+pub fn not_in_index(none: &NoPlatform, architecture: Architecture) -> Finding {
+    let hint = format!("build it with `--platform {}` too", architecture.platform());
+    Finding::error("architecture", none.to_string(), hint)
+}
+
+/// That the rest could not be checked.
+pub fn unread(why: &dyn Failure) -> Finding {
+    let hint = why.hint().unwrap_or_else(|| "the rest of it was not checked".into());
+    Finding::warning("unread", format!("it could not be read: {why}"), hint)
+}
+
 /// The types of the manifest and of what it lists, and the size of the layers.
 pub fn check_manifest(media_type: &MediaType, manifest: &Manifest) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -238,4 +250,122 @@ pub fn check_config(
         findings.push(Finding::warning("history", message, "consign writes it in full: build the image with it"));
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{BlobDigest, DiffId};
+    use crate::image::{Config, History, RootFs};
+
+    fn descriptor(media_type: &MediaType, name: &str) -> Descriptor {
+        Descriptor::new(media_type.clone(), BlobDigest::of(name.as_bytes()), 10)
+    }
+
+    fn manifest(layers: &[&MediaType]) -> Manifest {
+        let layer = |(place, kind): (usize, &&MediaType)| descriptor(kind, &place.to_string());
+        let layers = layers.iter().enumerate().map(layer).collect();
+        Manifest::new(descriptor(&MediaType::OCI_CONFIG, "config"), layers)
+    }
+
+    fn config(platform: &str, layers: usize) -> ImageConfig {
+        ImageConfig {
+            created: None,
+            author: None,
+            platform: platform.parse().unwrap(),
+            config: Some(Config { cmd: Some(vec!["app".into()]), ..Config::default() }),
+            rootfs: RootFs::new(vec![DiffId::of(b"x"); layers]),
+            history: vec![History::default(); layers],
+            other: std::collections::BTreeMap::new(),
+        }
+    }
+
+    fn rules(findings: &[Finding]) -> Vec<&'static str> {
+        findings.iter().map(|finding| finding.rule).collect()
+    }
+
+    #[test]
+    fn what_consign_pushes_is_taken() {
+        for (kind, layer) in [
+            (MediaType::OCI_MANIFEST, MediaType::OCI_LAYER_GZIP),
+            (MediaType::DOCKER_MANIFEST, MediaType::DOCKER_LAYER_GZIP),
+        ] {
+            let manifest = manifest(&[&layer, &layer]);
+            assert_eq!(check_manifest(&kind, &manifest), []);
+            for platform in ["linux/amd64", "linux/arm64"] {
+                assert_eq!(check_config(&config(platform, 2), &manifest, None), []);
+            }
+            assert_eq!(compressed_size(&manifest), 20);
+        }
+    }
+
+    #[test]
+    fn places() {
+        let found = |host: &str, region: Option<&str>| {
+            rules(&check_place(&RegistryHost::new(host), region, "eu-west-1"))
+        };
+        let own = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+        assert_eq!(found(own, Some("eu-west-1")), Vec::<&str>::new());
+        assert_eq!(found(own, Some("us-east-1")), ["region"]);
+        assert_eq!(found("public.ecr.aws", None), ["registry"]);
+        assert_eq!(found("ghcr.io", None), ["registry"]);
+        let fips = "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com";
+        assert_eq!(found(fips, Some("us-east-1")), ["region", "fips"]);
+        let findings = check_place(&RegistryHost::new(fips), Some("eu-west-1"), "eu-west-1");
+        assert!(findings[0].hint.ends_with(" 123456789012.dkr.ecr.us-east-1.amazonaws.com"));
+    }
+
+    #[test]
+    fn manifests() {
+        let layers = [&MediaType::OCI_LAYER_ZSTD, &MediaType::OCI_LAYER, &MediaType::OCI_LAYER_ZSTD];
+        let findings = check_manifest(&"application/x".into(), &manifest(&layers));
+        assert_eq!(rules(&findings), ["manifest-type", "layer-type", "layer-type"]);
+        assert!(findings[1].message.starts_with("2 layers of the type application/vnd.oci.image.layer.v1.tar+zstd"));
+        let mut chart = manifest(&[]);
+        chart.config.media_type = "application/vnd.cncf.helm.config.v1+json".into();
+        assert_eq!(rules(&check_manifest(&MediaType::OCI_MANIFEST, &chart)), ["config-type", "layers"]);
+        let mut large = manifest(&[&MediaType::OCI_LAYER_GZIP; 2]);
+        for layer in &mut large.layers {
+            layer.size = u64::MAX / 2 + 1;
+        }
+        assert_eq!(rules(&check_manifest(&MediaType::OCI_MANIFEST, &large)), ["size"]);
+    }
+
+    #[test]
+    fn configs() {
+        let manifest = manifest(&[&MediaType::OCI_LAYER_GZIP]);
+        let found = |config: &ImageConfig, wanted| rules(&check_config(config, &manifest, wanted));
+        assert_eq!(found(&config("windows/amd64", 1), None), ["os"]);
+        assert_eq!(found(&config("linux/s390x", 1), None), ["architecture"]);
+        assert_eq!(found(&config("linux/amd64", 1), Some(Architecture::Arm64)), ["architecture"]);
+        assert_eq!(found(&config("linux/amd64", 1), Some(Architecture::X86_64)), Vec::<&str>::new());
+        let mut bare = config("linux/arm64", 0);
+        bare.config = Some(Config { entrypoint: Some(vec![]), ..Config::default() });
+        assert_eq!(found(&bare, None), ["entrypoint", "history"]);
+        bare.config = None;
+        let findings = check_config(&bare, &manifest, None);
+        assert!(findings.iter().all(|finding| finding.level == Level::Warning), "{findings:?}");
+    }
+
+    #[test]
+    fn an_index_names_its_images() {
+        let member = |platform: &str| {
+            let mut member = descriptor(&MediaType::OCI_MANIFEST, platform);
+            let (os, architecture) = platform.split_once('/').unwrap();
+            member.platform = Some(Platform {
+                os: os.into(),
+                architecture: architecture.into(),
+                variant: None,
+                os_version: None,
+            });
+            member
+        };
+        let index = Index::new(vec![member("unknown/unknown"), member("linux/s390x"), member("linux/arm64")]);
+        let hint = index_refused(&index, "HOST/shop/api").hint;
+        let arm = BlobDigest::of(b"linux/arm64");
+        assert!(hint.contains("`--architecture arm64`"), "{hint}");
+        assert!(hint.ends_with(&format!("\n  HOST/shop/api@{arm} is for linux/arm64")), "{hint}");
+        assert!(!hint.contains("unknown"), "{hint}");
+        assert!(index_refused(&Index::new(vec![]), "x").hint.starts_with("build the image"));
+    }
 }

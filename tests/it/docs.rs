@@ -112,7 +112,7 @@ fn the_version_to_install_is_this_one() {
 
 /// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
 /// The commands of the reference, in its order.
-pub(crate) const COMMANDS: [&str; 22] = [
+pub(crate) const COMMANDS: [&str; 24] = [
     "",
     "build",
     "push",
@@ -128,7 +128,9 @@ pub(crate) const COMMANDS: [&str; 22] = [
     "credential-helper",
     "doctor",
     "deploy",
+    "deploy ecs",
     "deploy kubernetes",
+    "deploy lambda",
     "iam",
     "iam push-policy",
     "iam repository-policy",

@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn faults_have_their_place() {
         let wrong = |text: &str| Json::read(text).unwrap_err().to_string();
-        assert_eq!(wrong("{\n  \"a\": 1,\n}"), "line 3, column 1: trailing comma");
+        assert_eq!(wrong("{\n  \"a\": 1,\n}"), "line 3, column 1: key must be a string");
         assert_eq!(wrong("{} {}"), "line 1, column 4: trailing characters");
         assert_eq!(wrong(""), "line 1, column 1: EOF while parsing a value");
         assert_eq!(

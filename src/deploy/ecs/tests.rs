@@ -140,9 +140,73 @@ fn all_that_can_be_changed() {
     task: taskRoleArn arn:aws:iam::123456789012:role/old → arn:aws:iam::123456789012:role/new
     task: executionRoleArn set to arn:aws:iam::123456789012:role/start
     ");
-    insta::assert_snapshot!(rendered.definition.pretty().replace(NEW, "[NEW]"), @"");
-    insta::assert_snapshot!(rendered.warnings.join("\n"), @"");
-    insta::assert_snapshot!(rendered.changes[3].to_json().pretty(), @"");
+    insta::assert_snapshot!(rendered.definition.pretty().replace(NEW, "[NEW]"), @r#"
+    {
+      "containerDefinitions": [
+        {
+          "name": "api",
+          "image": "a1@[NEW]",
+          "command": [
+            "node",
+            "server.js"
+          ],
+          "environment": [
+            {
+              "name": "A",
+              "value": "9"
+            },
+            {
+              "name": "B",
+              "value": "2"
+            },
+            {
+              "name": "C",
+              "value": "=x"
+            }
+          ],
+          "secrets": [
+            {
+              "name": "S",
+              "valueFrom": "arn:aws:ssm:eu-west-1:123456789012:parameter/s"
+            }
+          ],
+          "dockerLabels": {
+            "keep": "me",
+            "team": "new"
+          },
+          "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+              "max-size": "10m",
+              "awslogs-group": "/ecs/api"
+            },
+            "secretOptions": []
+          },
+          "environmentFiles": [
+            {
+              "value": "arn:aws:s3:::b/a.env",
+              "type": "s3"
+            }
+          ]
+        }
+      ],
+      "taskRoleArn": "arn:aws:iam::123456789012:role/new",
+      "executionRoleArn": "arn:aws:iam::123456789012:role/start"
+    }
+    "#);
+    insta::assert_snapshot!(rendered.warnings.join("\n"), @r"
+    container api: the log driver is another one now, and options of the one before are still there: `max-size`
+    the task definition has no `family`: `aws ecs register-task-definition` needs it, in the file or as `--family NAME`
+    ");
+    insta::assert_snapshot!(rendered.changes[3].to_json().pretty(), @r#"
+    {
+      "container": "api",
+      "member": "environment",
+      "name": "A",
+      "before": "1",
+      "after": "9"
+    }
+    "#);
 }
 
 #[test]
@@ -225,7 +289,24 @@ fn an_answer_of_ecs_becomes_what_ecs_takes() {
           \"tags\": [{{\"key\": \"team\", \"value\": \"shop\"}}]}}"
     );
     let rendered = render(&answer, &[pin(&format!("{ECR}/shop/api"))], &[], &Edits::default()).unwrap();
-    insta::assert_snapshot!(rendered.definition.pretty().replace(NEW, "[NEW]"), @"");
+    insta::assert_snapshot!(rendered.definition.pretty().replace(NEW, "[NEW]"), @r#"
+    {
+      "containerDefinitions": [
+        {
+          "name": "api",
+          "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api@[NEW]"
+        }
+      ],
+      "family": "shop",
+      "volumes": [],
+      "tags": [
+        {
+          "key": "team",
+          "value": "shop"
+        }
+      ]
+    }
+    "#);
     let untagged = answer.replace("[{\"key\": \"team\", \"value\": \"shop\"}]", "[]");
     let rendered = render(&untagged, &[pin(&format!("{ECR}/shop/api"))], &[], &Edits::default()).unwrap();
     assert!(rendered.definition.get("tags").is_none());
