@@ -104,10 +104,6 @@ pub(super) fn edit(
     let Json::Object(log) = slot(container, "logConfiguration", Json::Object(Vec::new())) else {
         return Ok(changes);
     };
-    if !edits.log_options.is_empty() {
-        let options = slot(log, "options", Json::Object(Vec::new()));
-        set_all("logConfiguration", options, &edits.log_options);
-    }
     if let Some(driver) = &edits.log_driver {
         let driver = Json::string(driver);
         let before = set(log, "logDriver", driver.clone(), None).filter(|before| !before.is_null());
@@ -115,6 +111,10 @@ pub(super) fn edit(
             warnings.extend(left_over(&its_name, log, &edits.log_options));
         }
         note("logConfiguration", None, before, driver);
+    }
+    if !edits.log_options.is_empty() {
+        let options = slot(log, "options", Json::Object(Vec::new()));
+        set_all("logConfiguration", options, &edits.log_options);
     }
     if log.iter().any(|(key, value)| key == "logDriver" && !value.is_null()) {
         Ok(changes)

@@ -170,7 +170,8 @@ impl Definition {
             container::refused(container)?;
             warnings.extend(container::twice(container));
         }
-        for (key, role) in [("taskRoleArn", &edits.task_role), ("executionRoleArn", &edits.execution_role)] {
+        // In this order, both stand behind the family, the role of the task first.
+        for (key, role) in [("executionRoleArn", &edits.execution_role), ("taskRoleArn", &edits.task_role)] {
             if let Some(role) = role {
                 let after = Json::string(role);
                 let before = set(&mut self.root, key, after.clone(), Some("family"));
