@@ -294,6 +294,14 @@ pub(super) struct RegistryOptions {
     /// How ECR is talked to; every other registry is talked to as `oci`
     #[arg(long, env = "CONSIGN_TRANSPORT", value_name = "API", default_value = "ecr")]
     pub(super) transport: Transport,
+    #[command(flatten)]
+    pub(super) place: RegistryPlace,
+}
+
+/// Where the registry is, for commands that do not push.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Registry")]
+pub(super) struct RegistryPlace {
     /// Where /v2/ of an ECR host is found, if not at that host: an emulator
     #[arg(long, env = "CONSIGN_REGISTRY_ENDPOINT", value_name = "URL")]
     pub(super) registry_endpoint: Option<String>,

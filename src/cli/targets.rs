@@ -1,6 +1,6 @@
 //! From the references that a user wrote to the registries, repositories and tags that are meant.
 
-use super::args::{Aws, RegistryOptions, Transport};
+use super::args::{Aws, RegistryOptions, RegistryPlace, Transport};
 use super::build::blocking;
 use super::error::{CliError, Fail, auth, bad_option};
 use super::{Context, http, http_for_uploads};
@@ -61,6 +61,15 @@ enum Registry {
     Other { host: String },
 }
 
+/// Who answers for a repository of ECR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Control {
+    /// The API of private registries.
+    Private,
+    /// The API of ECR Public.
+    Public,
+}
+
 /// Where registries are, what they are called, and how they are talked to.
 #[derive(Debug, Clone)]
 pub(super) struct Registries {
@@ -87,13 +96,18 @@ const HASTE: Backoff =
 impl Registries {
     /// Reads the options.
     pub(super) fn new(options: &RegistryOptions, aws: &Aws) -> Result<Self, Fail> {
-        let endpoint = match &options.registry_endpoint {
+        Self::at(&options.place, aws).map(|registries| registries.over(options.transport))
+    }
+
+    /// Reads the options of commands that only use ECR's own API.
+    pub(super) fn at(place: &RegistryPlace, aws: &Aws) -> Result<Self, Fail> {
+        let endpoint = match &place.registry_endpoint {
             None => None,
             Some(text) => Some(endpoint(text).map_err(|why| bad_option("--registry-endpoint", why))?),
         };
         let endpoint_host = endpoint.as_ref().map(authority);
-        let own_host = options.registry_host.clone().or_else(|| endpoint_host.clone());
-        let (transport, backoff, patience) = (options.transport, backoff(aws), PATIENCE);
+        let own_host = place.registry_host.clone().or_else(|| endpoint_host.clone());
+        let (transport, backoff, patience) = (Transport::Ecr, backoff(aws), PATIENCE);
         Ok(Self { transport, backoff, endpoint, own_host, endpoint_host, patience })
     }
 
@@ -209,32 +223,22 @@ impl Registries {
         if purpose == Purpose::Push {
             check_writable(&meant, reference)?;
         }
-        let session = session.ok_or_else(|| CliError::internal("ECR is meant, and there is no AWS session"));
-        let (session, ecr, region) = match meant {
+        let endpoint = match &meant {
             Registry::Other { host } => {
-                return self.by_docker_login(host, None, purpose, environment).await;
+                return self.by_docker_login(host.clone(), None, purpose, environment).await;
             }
             Registry::Public { host } => {
-                return self.by_docker_login(host, self.endpoint.clone(), purpose, environment).await;
+                return self.by_docker_login(host.clone(), self.endpoint.clone(), purpose, environment).await;
             }
-            Registry::Named { host, account, region } => {
-                let session = session?;
-                (session, Ecr::new(session, host, Some(account), &region), region)
-            }
-            Registry::Own => {
-                let session = session?;
-                let region = session.region().to_owned();
-                let host = match &self.own_host {
-                    Some(host) => host.clone(),
-                    None => private_host(&session.account().await.map_err(auth)?, &region),
-                };
-                (session, Ecr::new(session, host, None, &region), region)
-            }
+            Registry::Own | Registry::Named { .. } => self.endpoint.clone(),
         };
+        let session =
+            session.ok_or_else(|| CliError::internal("ECR is meant, and there is no AWS session"))?;
+        let (ecr, region) = self.private(session, meant).await?;
         let credentials = Credentials::Ecr(Arc::new(EcrPassword::new(session, &region)));
         let v2 = |http, backoff| Settings {
             host: ecr.host().to_owned(),
-            endpoint: self.endpoint.clone(),
+            endpoint,
             credentials,
             purpose,
             backoff,
@@ -254,6 +258,47 @@ impl Registries {
                 Ok(AnyRegistry::EcrDistribution { control: ecr, images })
             }
         }
+    }
+
+    /// A private registry with its region.
+    async fn private(&self, session: &Session, meant: Registry) -> Result<(Ecr, String), Fail> {
+        match meant {
+            Registry::Named { host, account, region } => {
+                Ok((Ecr::new(session, host, Some(account), &region), region))
+            }
+            Registry::Own => {
+                let region = session.region().to_owned();
+                let host = match &self.own_host {
+                    Some(host) => host.clone(),
+                    None => private_host(&session.account().await.map_err(auth)?, &region),
+                };
+                Ok((Ecr::new(session, host, None, &region), region))
+            }
+            Registry::Public { host } | Registry::Other { host } => {
+                Err(CliError::internal(format!("`{host}` was taken for a private registry")).into())
+            }
+        }
+    }
+
+    /// Who answers for `reference` where repositories and what is in them are managed.
+    pub(super) fn control(&self, reference: &Reference) -> Result<Control, Fail> {
+        match self.meant(reference)? {
+            Registry::Own | Registry::Named { .. } => Ok(Control::Private),
+            Registry::Public { .. } => Ok(Control::Public),
+            Registry::Other { host } => Err(CliError::input(format!(
+                "`{reference}` is in {host}, which is not ECR: repositories are managed in ECR only"
+            ))
+            .hinted(
+                "a name without a host means the private registry of the account and region in use; \
+                 public.ecr.aws/ALIAS/NAME means ECR Public",
+            )
+            .into()),
+        }
+    }
+
+    /// The private registry that `reference` is in, by its own API, with its region.
+    pub(super) async fn ecr(&self, session: &Session, reference: &Reference) -> Result<(Ecr, String), Fail> {
+        self.private(session, self.meant(reference)?).await
     }
 
     /// A registry that is shown what Docker's files hold for it, or nothing.

@@ -161,3 +161,18 @@ fn the_reference_is_what_help_says() {
     }
     assert_eq!(fs_err::read_to_string(&path).unwrap(), page, "docs/cli.md is out of date");
 }
+
+/// Scripts of the pages are run by tests/interop/docs.py, except for these.
+#[test]
+fn what_is_not_run_says_why() {
+    let comment = regex::Regex::new(r"<!-- not run: (.*) -->\n```").unwrap();
+    let mut found = String::new();
+    for page in pages() {
+        let text = fs_err::read_to_string(&page).unwrap();
+        let page = page.strip_prefix(root()).unwrap().display().to_string();
+        for reason in comment.captures_iter(&text) {
+            let _ = writeln!(found, "{page}: {}", &reason[1]);
+        }
+    }
+    insta::assert_snapshot!(found, @"");
+}

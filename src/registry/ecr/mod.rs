@@ -117,7 +117,7 @@ impl Ecr {
     }
 
     /// Ours for the SDK's errors; a missing repository is the one that users meet most.
-    fn explain<E>(
+    pub fn explain<E>(
         &self,
         operation: &'static str,
         repository: &RepositoryName,
