@@ -257,8 +257,8 @@ fn everything_that_can_be_changed_by_option_or_variable() {
     ----- stdout -----
     {
       "family": "shop-api",
-      "executionRoleArn": "start",
       "taskRoleArn": "arn:aws:iam::123456789012:role/api",
+      "executionRoleArn": "start",
       "networkMode": "awsvpc",
       "containerDefinitions": [
         {
@@ -302,10 +302,10 @@ fn everything_that_can_be_changed_by_option_or_variable() {
             "team": "shop"
           },
           "logConfiguration": {
+            "logDriver": "awslogs",
             "options": {
               "awslogs-group": "/ecs/shop"
-            },
-            "logDriver": "awslogs"
+            }
           }
         },
         {
@@ -352,10 +352,10 @@ fn everything_that_can_be_changed_by_option_or_variable() {
             "team": "shop"
           },
           "logConfiguration": {
+            "logDriver": "awslogs",
             "options": {
               "awslogs-group": "/ecs/shop"
-            },
-            "logDriver": "awslogs"
+            }
           }
         }
       ],
@@ -374,8 +374,8 @@ fn everything_that_can_be_changed_by_option_or_variable() {
     container api: environment variable EMPTY added
     container api: secret TOKEN added
     container api: label team added
-    container api: log option awslogs-group added
     container api: log driver set to awslogs
+    container api: log option awslogs-group added
     container proxy: image public.ecr.aws/nginx/nginx:1.27 → 123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api@sha256:[DIGEST]
     container proxy: command added
     container proxy: environment files added
@@ -384,10 +384,10 @@ fn everything_that_can_be_changed_by_option_or_variable() {
     container proxy: environment variable EMPTY added
     container proxy: secret TOKEN added
     container proxy: label team added
-    container proxy: log option awslogs-group added
     container proxy: log driver set to awslogs
-    task: taskRoleArn set to arn:aws:iam::123456789012:role/api
+    container proxy: log option awslogs-group added
     task: executionRoleArn set to start
+    task: taskRoleArn set to arn:aws:iam::123456789012:role/api
     "#);
     let mut by_variable = t.consign(["deploy", "ecs"]);
     for (name, value) in [

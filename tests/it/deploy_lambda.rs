@@ -1,5 +1,6 @@
 //! `consign deploy lambda`: what Lambda would refuse is found before.
 
+use crate::iam::{ROLE, with_permissions};
 use crate::plain_registry::{Mood, PlainRegistry};
 use crate::support::{Context, digest};
 use serde_json::{Value, json};
@@ -335,15 +336,26 @@ fn wrong_input_and_refusals() {
 }
 
 #[test]
-fn denied_and_throttled() {
-    // A role that may push, and may not read what it has pushed.
-    let push_only = ["BatchCheckLayerAvailability", "InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload"];
-    let push_only = push_only.into_iter().chain(["PutImage", "CreateRepository"]);
-    let push_only: Vec<_> = push_only.map(|action| format!("ecr:{action}")).collect();
-    let t = crate::iam::with_permissions(&push_only.iter().map(String::as_str).collect::<Vec<_>>());
-    t.app();
-    let image = push(&t, &["--cmd", "app", "--no-cache"]);
-    insta::assert_snapshot!(t.consign(lambda(&image)).output(), @"");
+fn the_permissions_of_the_page_are_needed_and_enough() {
+    let page = include_str!("../../docs/deploy-lambda.md");
+    let needed = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"];
+    let attempt = |actions: &[&str]| {
+        let t = with_permissions(actions);
+        t.app();
+        let image = push(&t, &["--cmd", "app"]);
+        t.consign(lambda(&image).iter().chain(&["--role-to-assume", ROLE])).output()
+    };
+    assert_eq!(attempt(&needed).code, Some(0));
+    for (position, action) in needed.iter().enumerate() {
+        assert!(page.contains(&format!("`{action}`")), "{action}");
+        let ended = attempt(&needed[1 - position..2 - position]);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(3), ""), "{ended}");
+        assert!(ended.stderr.contains(&format!("the permission `{action}`")), "{ended}");
+    }
+}
+
+#[test]
+fn throttled() {
     let t = Context::with_ecr(&[]);
     t.app();
     push(&t, &["--cmd", "app"]);

@@ -50,6 +50,11 @@ fn example(t: &Context) {
     t.file("shop/consign.yaml", text);
     t.file("site/dist/index.html", "<p>hello\n");
     t.file("site/server", "#!/bin/sh\n");
+    let task = blocks(&root().join("docs/deploy-ecs.md"));
+    let (_, text) = task.iter().find(|(info, _)| info == "json task.json").unwrap();
+    let registry = t.ecr().environment().into_iter().find(|(name, _)| *name == "CONSIGN_REGISTRY_ENDPOINT");
+    let registry = registry.map(|(_, url)| url.replace("http://", "")).unwrap();
+    t.file("task.json", text.replace("123456789012.dkr.ecr.eu-west-1.amazonaws.com", &registry));
     let dockerfile = blocks(&root().join("docs/dockerfile.md"));
     let (_, text) = dockerfile.iter().find(|(info, _)| info == "dockerfile").unwrap();
     t.file("site/Dockerfile", text);

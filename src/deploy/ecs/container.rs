@@ -46,6 +46,37 @@ pub(super) fn check(container: &Object) -> Result<(), String> {
     Ok(())
 }
 
+/// Notes what is not what it was.
+struct Notes {
+    container: String,
+    changes: Vec<Change>,
+}
+
+impl Notes {
+    fn note(&mut self, member: &'static str, name: Option<&str>, before: Option<Json>, after: Json) {
+        let before = before.filter(|before| !before.is_null());
+        if before.as_ref() != Some(&after) {
+            let (container, name) = (Some(self.container.clone()), name.map(str::to_owned));
+            self.changes.push(Change { container, member, name, before, after });
+        }
+    }
+
+    /// Sets a member of the container.
+    fn set(&mut self, container: &mut Object, member: &'static str, after: Json) {
+        let before = set(container, member, after.clone(), Some("name").filter(|_| member == "image"));
+        self.note(member, None, before, after);
+    }
+
+    /// Sets members of an object that the container has as `member`.
+    fn set_all(&mut self, member: &'static str, object: &mut Json, pairs: &[Pair]) {
+        let Json::Object(object) = object else { return };
+        for (key, value) in pairs {
+            let value = Json::string(value);
+            self.note(member, Some(key), set(object, key, value.clone(), None), value);
+        }
+    }
+}
+
 /// Puts the image in, and changes what else was asked for.
 pub(super) fn edit(
     container: &mut Object,
@@ -53,73 +84,64 @@ pub(super) fn edit(
     edits: &Edits,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Change>, EcsError> {
-    let its_name = name(container);
-    let mut changes = Vec::new();
-    let mut note = |member, name: Option<&str>, before: Option<Json>, after: Json| {
-        let before = before.filter(|before| !before.is_null());
-        if before.as_ref() != Some(&after) {
-            let (container, name) = (Some(its_name.clone()), name.map(str::to_owned));
-            changes.push(Change { container, member, name, before, after });
-        }
-    };
-    let image = Json::string(&pin.reference());
-    note("image", None, set(container, "image", image.clone(), Some("name")), image);
+    let mut notes = Notes { container: name(container), changes: Vec::new() };
+    notes.set(container, "image", Json::string(&pin.reference()));
     if let Some(command) = &edits.command {
-        let command = Json::strings(command);
-        note("command", None, set(container, "command", command.clone(), None), command);
+        notes.set(container, "command", Json::strings(command));
     }
     if !edits.environment_files.is_empty() {
         let file = |arn: &String| {
             Json::Object(vec![("value".into(), Json::string(arn)), ("type".into(), Json::string("s3"))])
         };
-        let files = Json::Array(edits.environment_files.iter().map(file).collect());
-        note("environmentFiles", None, set(container, "environmentFiles", files.clone(), None), files);
+        notes.set(container, "environmentFiles", Json::Array(edits.environment_files.iter().map(file).collect()));
     }
     for (list, key, pairs) in
         [("environment", "value", &edits.environment), ("secrets", "valueFrom", &edits.secrets)]
     {
-        if !pairs.is_empty() {
-            let Json::Array(items) = slot(container, list, Json::Array(Vec::new())) else { continue };
+        if !pairs.is_empty()
+            && let Json::Array(items) = slot(container, list, Json::Array(Vec::new()))
+        {
             for (name, value) in pairs {
                 let value = Json::string(value);
-                note(list, Some(name), set_named(items, name, key, value.clone()), value);
+                notes.note(list, Some(name), set_named(items, name, key, value.clone()), value);
             }
         }
     }
-    let mut set_all = |member, object: &mut Json, pairs: &[Pair]| {
-        if let Json::Object(object) = object {
-            for (key, value) in pairs {
-                let value = Json::string(value);
-                note(member, Some(key), set(object, key, value.clone(), None), value);
-            }
-        }
-    };
     if !edits.docker_labels.is_empty() {
         let labels = slot(container, "dockerLabels", Json::Object(Vec::new()));
-        set_all("dockerLabels", labels, &edits.docker_labels);
+        notes.set_all("dockerLabels", labels, &edits.docker_labels);
     }
-    if edits.log_driver.is_none() && edits.log_options.is_empty() {
-        return Ok(changes);
+    if edits.log_driver.is_some() || !edits.log_options.is_empty() {
+        log(container, edits, &mut notes, warnings)?;
     }
+    Ok(notes.changes)
+}
+
+/// Changes where the container logs to.
+fn log(
+    container: &mut Object,
+    edits: &Edits,
+    notes: &mut Notes,
+    warnings: &mut Vec<String>,
+) -> Result<(), EcsError> {
     let Json::Object(log) = slot(container, "logConfiguration", Json::Object(Vec::new())) else {
-        return Ok(changes);
+        unreachable!("invariant: it was read as an object")
     };
     if let Some(driver) = &edits.log_driver {
         let driver = Json::string(driver);
         let before = set(log, "logDriver", driver.clone(), None).filter(|before| !before.is_null());
         if before.as_ref().is_some_and(|before| *before != driver) {
-            warnings.extend(left_over(&its_name, log, &edits.log_options));
+            warnings.extend(left_over(&notes.container, log, &edits.log_options));
         }
-        note("logConfiguration", None, before, driver);
+        notes.note("logConfiguration", None, before, driver);
     }
     if !edits.log_options.is_empty() {
-        let options = slot(log, "options", Json::Object(Vec::new()));
-        set_all("logConfiguration", options, &edits.log_options);
+        notes.set_all("logConfiguration", slot(log, "options", Json::Object(Vec::new())), &edits.log_options);
     }
     if log.iter().any(|(key, value)| key == "logDriver" && !value.is_null()) {
-        Ok(changes)
+        Ok(())
     } else {
-        Err(EcsError::NoLogDriver { container: its_name })
+        Err(EcsError::NoLogDriver { container: notes.container.clone() })
     }
 }
 

@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(wrong(""), "line 1, column 1: EOF while parsing a value");
         assert_eq!(
             wrong("{\"a\": 1,\n \"b\": {\"c\": 1, \"c\": 2}}"),
-            "line 2, column 20: the key `c` stands here a second time"
+            "line 2, column 21: the key `c` stands here a second time"
         );
         assert!(wrong("[\"\\ud800\"]").starts_with("line 1, column 2: "), "{}", wrong("[\"\\ud800\"]"));
         let deep = "[".repeat(101) + &"]".repeat(101);

@@ -135,10 +135,10 @@ fn all_that_can_be_changed() {
     container api: environment variable C added
     container api: secret S added
     container api: label team changed
-    container api: log option awslogs-group added
     container api: log driver json-file → awslogs
-    task: taskRoleArn arn:aws:iam::123456789012:role/old → arn:aws:iam::123456789012:role/new
+    container api: log option awslogs-group added
     task: executionRoleArn set to arn:aws:iam::123456789012:role/start
+    task: taskRoleArn arn:aws:iam::123456789012:role/old → arn:aws:iam::123456789012:role/new
     ");
     insta::assert_snapshot!(rendered.definition.pretty().replace(NEW, "[NEW]"), @r#"
     {
