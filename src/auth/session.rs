@@ -217,6 +217,11 @@ impl Session {
         client!(aws_sdk_ecrpublic, self, ECR_PUBLIC_REGION)
     }
 
+    /// An ECS client for `region`, which renews credentials in the middle of everything.
+    pub fn ecs(&self, region: &str) -> aws_sdk_ecs::Client {
+        client!(aws_sdk_ecs, self, region)
+    }
+
     /// Gets the credentials, checks that their account is allowed, and returns the account if it is known.
     pub async fn authenticate(&self) -> Result<Option<String>, Arc<AuthError>> {
         let credentials = self.credentials.get().await.map_err(|error| self.explain(&error))?;

@@ -186,7 +186,7 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Validate(args) => existing::validate(args, context).await,
             Command::Diff(args) => Box::pin(diff::run(args, context)).await,
             Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
-            Command::Deploy(args) => deploy::run(args, context),
+            Command::Deploy(args) => deploy::run(args, context).await,
             Command::Iam(args) => iam::run(args, context),
             Command::Lifecycle(args) => Box::pin(lifecycle::run(args, context)).await,
             Command::Repo(args) => Box::pin(repo::run(args, context)).await,

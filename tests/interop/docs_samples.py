@@ -27,6 +27,11 @@ def consign(folder, *arguments):
     subprocess.run(["consign", "--quiet", *arguments], cwd=folder, check=True, capture_output=True, text=True)
 
 
+def aws(*arguments):
+    done = subprocess.run(["aws", "--output", "json", *arguments], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
 class Sample:
     """The folders for the blocks of a page: one for all of them, unless the page shows several applications."""
 
@@ -126,6 +131,21 @@ class Sample:
         # The registries that the page speaks of have TLS; this one has none, and skopeo wants to be told.
         write(folder / "bin" / "skopeo", '#!/bin/sh\nsub=$1; shift\nexec /usr/bin/skopeo "$sub" --tls-verify=false "$@"\n')
         (folder / "bin" / "skopeo").chmod(0o755)
+
+    def deploy_ecs(self, _folder):
+        """A service that runs an older revision."""
+        containers = [{"name": "api", "image": f"{os.environ['DOCS_REGISTRY']}/shop/api:1.3", "memory": 512}]
+        aws("ecs", "create-cluster", "--cluster-name", "shop")
+        aws("ecs", "register-task-definition", "--family", "shop-api", "--container-definitions", json.dumps(containers))
+        service = ["--cluster", "shop", "--service-name", "api", "--task-definition", "shop-api"]
+        aws("ecs", "create-service", *service, "--desired-count", "0")
+
+    def deploy_lambda(self, _folder):
+        """A function that runs another image."""
+        role = aws("iam", "create-role", "--role-name", "shop-api", "--assume-role-policy-document", "{}")["Role"]["Arn"]
+        image = f"ImageUri={os.environ['DOCS_REGISTRY']}/shop/api:1.3"
+        function = ["--function-name", "shop-api", "--package-type", "Image", "--code", image, "--role", role]
+        aws("lambda", "create-function", *function)
 
     def migrate_from_docker(self, folder):
         token = pathlib.Path(os.environ["AWS_WEB_IDENTITY_TOKEN_FILE"]).read_text().strip()

@@ -50,6 +50,11 @@ fn example(t: &Context) {
     t.file("shop/consign.yaml", text);
     t.file("site/dist/index.html", "<p>hello\n");
     t.file("site/server", "#!/bin/sh\n");
+    let task = blocks(&root().join("docs/deploy-ecs.md"));
+    let (_, text) = task.iter().find(|(info, _)| info == "json task.json").unwrap();
+    let registry = t.ecr().environment().into_iter().find(|(name, _)| *name == "CONSIGN_REGISTRY_ENDPOINT");
+    let registry = registry.map(|(_, url)| url.replace("http://", "")).unwrap();
+    t.file("task.json", text.replace("123456789012.dkr.ecr.eu-west-1.amazonaws.com", &registry));
     let dockerfile = blocks(&root().join("docs/dockerfile.md"));
     let (_, text) = dockerfile.iter().find(|(info, _)| info == "dockerfile").unwrap();
     t.file("site/Dockerfile", text);
@@ -117,6 +122,7 @@ pub(crate) const COMMANDS: [&str; 28] = [
 pub(crate) const COMMANDS: [&str; 24] = [
 pub(crate) const COMMANDS: [&str; 22] = [
 pub(crate) const COMMANDS: [&str; 27] = [
+pub(crate) const COMMANDS: [&str; 24] = [
     "",
     "build",
     "push",
@@ -146,7 +152,9 @@ pub(crate) const COMMANDS: [&str; 27] = [
     "repo apply",
     "doctor",
     "deploy",
+    "deploy ecs",
     "deploy kubernetes",
+    "deploy lambda",
     "iam",
     "iam push-policy",
     "iam repository-policy",
