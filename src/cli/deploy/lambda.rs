@@ -8,7 +8,8 @@ use super::{ImageSource, images};
 use crate::base::{Event, ManifestDigest, Platform, Reference, RegistryHost, human};
 use crate::deploy::Pin;
 use crate::deploy::lambda::{
-    Architecture, Finding, Level, check_config, check_manifest, check_place, compressed_size, index_refused, not_in_index, unread,
+    Architecture, Finding, Level, check_config, check_manifest, check_place, compressed_size, index_refused,
+    not_in_index, unread,
 };
 use crate::image::{ImageConfig, Index, Manifest, choose};
 use crate::registry::distribution::Purpose;
@@ -60,7 +61,7 @@ pub(super) async fn run(args: Lambda, context: &Context) -> Result<(), Fail> {
     let registries = Registries::new(&args.registry, &args.aws)?;
     let named: Vec<_> = pins.iter().map(Pin::reference).collect();
     let named = references("--image", &named)?;
-    let session = registries.session(&named, &args.aws, &context.environment).await?;
+    let session = registries.session(&[], &named, &args.aws, &context.environment).await?;
     let function = match (&args.function_region, &session) {
         (Some(region), _) => region.clone(),
         (None, Some(session)) => session.region().to_owned(),
@@ -73,7 +74,12 @@ pub(super) async fn run(args: Lambda, context: &Context) -> Result<(), Fail> {
     let region = |reference: &Reference| {
         let one = std::slice::from_ref(reference);
         let in_use = || session.as_ref().map(|session| session.region().to_owned());
-        Ok::<_, Fail>(registries.in_ecr(one)?.then(|| registries.region(one).or_else(in_use)).flatten())
+        Ok::<_, Fail>(
+            registries
+                .needs_aws(one, Purpose::Pull)?
+                .then(|| registries.region(one).or_else(in_use))
+                .flatten(),
+        )
     };
     // A push to several regions names one image for each of them.
     let mut candidates: Vec<&Reference> = Vec::new();
@@ -162,8 +168,11 @@ async fn look(
     }
     let config = fetch_document(registry, &reference.repository, &parsed.config).await?;
     let config: ImageConfig = serde_json::from_slice(&config).map_err(|error| {
-        CliError::input(format!("the config {} of {name}@{digest} can't be read: {error}", parsed.config.digest))
-            .hinted("build the image anew")
+        CliError::input(format!(
+            "the config {} of {name}@{digest} can't be read: {error}",
+            parsed.config.digest
+        ))
+        .hinted("build the image anew")
     })?;
     findings.extend(check_config(&config, &parsed, architecture));
     Ok(Looked { digest, platform: Some(config.platform), size })

@@ -175,7 +175,11 @@ fn value(text: &str, raw: &RawValue, depth: usize) -> Result<Json, Fault> {
             let mut object = Vec::with_capacity(members.len());
             for (key, member) in members {
                 if !keys.insert(key.clone()) {
-                    return Err(place(text, member.get(), format!("the key `{key}` stands here a second time")));
+                    return Err(place(
+                        text,
+                        member.get(),
+                        format!("the key `{key}` stands here a second time"),
+                    ));
                 }
                 object.push((key, value(text, member, depth - 1)?));
             }
@@ -183,7 +187,11 @@ fn value(text: &str, raw: &RawValue, depth: usize) -> Result<Json, Fault> {
         }
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(piece).map_err(unreadable)?;
-            items.into_iter().map(|item| value(text, item, depth - 1)).collect::<Result<_, _>>().map(Json::Array)
+            items
+                .into_iter()
+                .map(|item| value(text, item, depth - 1))
+                .collect::<Result<_, _>>()
+                .map(Json::Array)
         }
         Some(b'"') => match serde_json::from_str::<String>(piece) {
             Ok(_) => Ok(Json::Scalar(piece.to_owned())),

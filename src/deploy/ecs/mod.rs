@@ -158,7 +158,8 @@ impl Definition {
         let chosen = self.choose(pins, names)?;
         let (mut changes, mut warnings) = (Vec::new(), Vec::new());
         for pin in pins.iter().filter(|pin| !chosen.iter().any(|(_, other)| other == pin)) {
-            warnings.push(format!("no container has an image of {}, so {pin} is not deployed", pin.repository()));
+            warnings
+                .push(format!("no container has an image of {}, so {pin} is not deployed", pin.repository()));
         }
         for (position, pin) in &chosen {
             let container = &mut self.containers[*position];
@@ -205,7 +206,8 @@ impl Definition {
 
 /// The task definition in an answer of `DescribeTaskDefinition`, with its tags; anything else as it is.
 fn unwrapped(mut root: Object) -> Object {
-    let place = root.iter().position(|(key, value)| key == "taskDefinition" && matches!(value, Json::Object(_)));
+    let place =
+        root.iter().position(|(key, value)| key == "taskDefinition" && matches!(value, Json::Object(_)));
     let Some(place) = place.filter(|_| !root.iter().any(|(key, _)| key == "containerDefinitions")) else {
         return root;
     };
@@ -258,7 +260,9 @@ impl Change {
 
     /// For machines.
     pub fn to_json(&self) -> Json {
-        let text = |text: &Option<String>| text.as_ref().map_or(Json::Scalar("null".into()), |text| Json::string(text));
+        let text = |text: &Option<String>| {
+            text.as_ref().map_or(Json::Scalar("null".into()), |text| Json::string(text))
+        };
         Json::Object(vec![
             ("container".into(), text(&self.container)),
             ("member".into(), Json::string(self.member)),

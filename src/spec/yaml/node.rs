@@ -27,7 +27,7 @@ pub(crate) struct Node {
 }
 
 #[derive(Debug)]
-pub(super) enum Value {
+pub(in crate::spec) enum Value {
     /// Nothing, `~` or `null`, not in quotes.
     Null,
     /// Any other scalar, as it was written: `0644` and `1.10` keep their zeros.
