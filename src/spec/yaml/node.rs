@@ -23,7 +23,7 @@ pub(super) struct Document<'a> {
 #[derive(Debug)]
 pub(crate) struct Node {
     id: usize,
-    pub(in crate::spec) value: Value,
+    pub(in crate::spec::yaml) value: Value,
 }
 
 #[derive(Debug)]
