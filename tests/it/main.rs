@@ -29,6 +29,7 @@ mod iam;
 mod image;
 mod image_command;
 mod image_deletion;
+mod image_public;
 mod index;
 mod login;
 mod outputs;
