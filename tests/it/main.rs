@@ -33,6 +33,7 @@ mod iam;
 mod image;
 mod image_command;
 mod image_deletion;
+mod image_public;
 mod index;
 mod lifecycle;
 mod lifecycle_judges;
