@@ -438,8 +438,8 @@ impl Case {
                 detail[name] = at(age).into();
             }
             if !seed.children.is_empty() {
-                detail["children"] =
-                    seed.children.iter().map(|child| self.digests[*child].as_str()).collect();
+                let listed = |child: &usize| json!({ "digest": self.digests[*child] });
+                detail["manifests"] = seed.children.iter().map(listed).collect();
             }
             if let Some(subject) = seed.subject {
                 detail["subjectManifestDigest"] = self.digests[subject].clone().into();
