@@ -320,8 +320,8 @@ fn files_are_written_back_whole_and_only_those_that_change() {
     exit: 6
     ----- stdout -----
     ----- stderr -----
-    k8s/deep/worker.yaml:1: container w: registry.example/shop/api -> registry.example/shop/api@sha256:[DIGEST]
     k8s/api.yml:11: Deployment/api, container api: already registry.example/shop/api@sha256:[DIGEST]
+    k8s/deep/worker.yaml:1: container w: registry.example/shop/api -> registry.example/shop/api@sha256:[DIGEST]
     error: 1 value does not name the image that is wanted, in k8s/deep/worker.yaml
     hint: run it with `--in-place` in the place of `--check`, and commit
     ");

@@ -135,8 +135,19 @@ struct Piece {
     after: String,
 }
 
-/// Texts that say nothing of images, to stand around.
-fn noise() -> impl Strategy<Value = String> {
+/// Texts to stand behind an image.
+fn behind() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "",
+        "\n  # registry.example/shop/api:1\n",
+        "  ports: [{containerPort: 80}]\n",
+        "  workingDir: \"é\"\n  volumeMounts:\n    - {name: image, mountPath: /x}\n",
+    ])
+    .prop_map(str::to_owned)
+}
+
+/// Texts to stand before an image.
+fn before() -> impl Strategy<Value = String> {
     prop::sample::select(vec![
         "",
         "  # image: registry.example/shop/api:1\n",
@@ -160,7 +171,7 @@ fn piece() -> impl Strategy<Value = Piece> {
         1 => Just((format!("{API}:1.4@{DIGEST}"), false)),
     ];
     let style = 0..9_usize;
-    (image, style, noise(), noise(), "[a-zé\u{1F433}]{1,5}").prop_map(
+    (image, style, before(), behind(), "[a-zé\u{1F433}]{1,5}").prop_map(
         |((old, changes), style, a, b, name)| {
             let new = if changes { format!("{API}@{DIGEST}") } else { old.clone() };
             let write = |image: &str| {
