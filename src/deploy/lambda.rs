@@ -19,9 +19,10 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// That of an image for `platform`; none if Lambda has no such processor.
+    /// That of an image for `platform`; none if Lambda has no such processor or system.
     pub fn of(platform: &Platform) -> Option<Self> {
         match platform.architecture.as_str() {
+            _ if platform.os != "linux" => None,
             "amd64" | "x86_64" => Some(Self::X86_64),
             "arm64" | "aarch64" => Some(Self::Arm64),
             _ => None,
@@ -118,15 +119,13 @@ pub fn check_place(host: &RegistryHost, region: Option<&str>, function: &str) ->
 
 /// That there is one image, and not one for each platform. `repository` is its name for people.
 pub fn index_refused(index: &Index, repository: &str) -> Finding {
-    let named = index.manifests.iter().filter_map(|member| {
+    let mut named = index.manifests.iter().filter_map(|member| {
         let platform = member.platform.as_ref().filter(|platform| platform.is_named())?;
         Some((platform, ManifestDigest::from(member.digest)))
     });
-    let lines: Vec<_> = named
-        .clone()
-        .map(|(platform, digest)| format!("{repository}@{digest} is for {platform}"))
-        .collect();
-    let fitting = named.filter_map(|(platform, _)| Architecture::of(platform)).next();
+    let lines: Vec<_> =
+        named.clone().map(|(platform, digest)| format!("{repository}@{digest} is for {platform}")).collect();
+    let fitting = named.find_map(|(platform, _)| Architecture::of(platform));
     let hint = match fitting {
         Some(architecture) => format!(
             "say what the function runs on, such as `--architecture {architecture}`, or name one of its images:\n  {}",
@@ -134,7 +133,11 @@ pub fn index_refused(index: &Index, repository: &str) -> Finding {
         ),
         None => "build the image with `--platform linux/amd64` or `--platform linux/arm64`".into(),
     };
-    Finding::error("index", "it is an index, which lists images: Lambda takes the manifest of one image".into(), hint)
+    Finding::error(
+        "index",
+        "it is an index, which lists images: Lambda takes the manifest of one image".into(),
+        hint,
+    )
 }
 
 /// That none of the images is for the processor of the function.
@@ -153,7 +156,8 @@ pub fn unread(why: &dyn Failure) -> Finding {
 pub fn check_manifest(media_type: &MediaType, manifest: &Manifest) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !media_type.is_manifest() {
-        let message = format!("the manifest has the type {media_type}: Lambda takes OCI's and Docker's, schema 2");
+        let message =
+            format!("the manifest has the type {media_type}: Lambda takes OCI's and Docker's, schema 2");
         findings.push(Finding::error("manifest-type", message, "build the image anew"));
     }
     let config = &manifest.config.media_type;
@@ -197,7 +201,11 @@ fn layer_types(layers: &[Descriptor]) -> Vec<Finding> {
     let finding = |(kind, digests): (&MediaType, Vec<String>)| {
         let (count, list) = (human::count(digests.len(), "layer"), digests.join("\n  "));
         let message = format!("{count} of the type {kind}, and Lambda takes gzip:\n  {list}");
-        Finding::error("layer-type", message, "build it with `--compression gzip`, on a base whose layers are gzip too")
+        Finding::error(
+            "layer-type",
+            message,
+            "build it with `--compression gzip`, on a base whose layers are gzip too",
+        )
     };
     kinds.into_iter().map(finding).collect()
 }
@@ -210,27 +218,26 @@ pub fn check_config(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let platform = &config.platform;
-    if platform.os != "linux" {
-        let message = format!("it is for {platform}: Lambda runs Linux");
-        findings.push(Finding::error("os", message, "build it with `--platform linux/amd64` or `linux/arm64`"));
-    } else {
-        match (Architecture::of(platform), architecture) {
-            (None, _) => {
-                let message = format!("it is for {platform}: Lambda has x86_64 and arm64");
-                let hint = "build it with `--platform linux/amd64` or `--platform linux/arm64`";
-                findings.push(Finding::error("architecture", message, hint));
-            }
-            (Some(its), Some(wanted)) if its != wanted => {
-                let message = format!("it is for {platform} and the function for {wanted}");
-                let hint = format!(
-                    "build it with `--platform {}`, or let the function run on {its}: `aws lambda update-function-code \
-                     --architectures {its}`",
-                    wanted.platform()
-                );
-                findings.push(Finding::error("architecture", message, hint));
-            }
-            _ => {}
+    match (Architecture::of(platform), architecture) {
+        _ if platform.os != "linux" => {
+            let hint = "build it with `--platform linux/amd64` or `--platform linux/arm64`";
+            findings.push(Finding::error("os", format!("it is for {platform}: Lambda runs Linux"), hint));
         }
+        (None, _) => {
+            let message = format!("it is for {platform}: Lambda has x86_64 and arm64");
+            let hint = "build it with `--platform linux/amd64` or `--platform linux/arm64`";
+            findings.push(Finding::error("architecture", message, hint));
+        }
+        (Some(its), Some(wanted)) if its != wanted => {
+            let message = format!("it is for {platform} and the function for {wanted}");
+            let hint = format!(
+                "build it with `--platform {}`, or let the function run on {its}: `aws lambda update-function-code \
+                 --architectures {its}`",
+                wanted.platform()
+            );
+            findings.push(Finding::error("architecture", message, hint));
+        }
+        _ => {}
     }
     let run = config.config.as_ref();
     let words = |list: Option<&Vec<String>>| list.is_some_and(|list| !list.is_empty());
@@ -247,7 +254,11 @@ pub fn check_config(
             "its history tells of {told} of {}: Lambda has refused such images",
             human::count(manifest.layers.len(), "layer")
         );
-        findings.push(Finding::warning("history", message, "consign writes it in full: build the image with it"));
+        findings.push(Finding::warning(
+            "history",
+            message,
+            "consign writes it in full: build the image with it",
+        ));
     }
     findings
 }
@@ -320,7 +331,11 @@ mod tests {
         let layers = [&MediaType::OCI_LAYER_ZSTD, &MediaType::OCI_LAYER, &MediaType::OCI_LAYER_ZSTD];
         let findings = check_manifest(&"application/x".into(), &manifest(&layers));
         assert_eq!(rules(&findings), ["manifest-type", "layer-type", "layer-type"]);
-        assert!(findings[1].message.starts_with("2 layers of the type application/vnd.oci.image.layer.v1.tar+zstd"));
+        assert!(
+            findings[1]
+                .message
+                .starts_with("2 layers of the type application/vnd.oci.image.layer.v1.tar+zstd")
+        );
         let mut chart = manifest(&[]);
         chart.config.media_type = "application/vnd.cncf.helm.config.v1+json".into();
         assert_eq!(rules(&check_manifest(&MediaType::OCI_MANIFEST, &chart)), ["config-type", "layers"]);

@@ -215,7 +215,10 @@ fn from_metadata(metadata: &Map<String, Value>) -> Result<Vec<Pin>, PinError> {
         return Err(PinError::Document("`image.name` is empty, so it was not pushed under a name"));
     }
     let platform = platform(metadata.get("containerimage.descriptor"));
-    names.into_iter().map(|name| Ok(Pin { platform: platform.clone(), ..with_digest(name, digest)? })).collect()
+    names
+        .into_iter()
+        .map(|name| Ok(Pin { platform: platform.clone(), ..with_digest(name, digest)? }))
+        .collect()
 }
 
 /// The platform of a descriptor or of a published image; an index has none.
@@ -326,7 +329,8 @@ mod tests {
 
     #[test]
     fn the_platform_if_it_is_told() {
-        let one = |text: Value| pins(&text.to_string()).unwrap().remove(0).platform.map(|one| one.to_string());
+        let one =
+            |text: Value| pins(&text.to_string()).unwrap().remove(0).platform.map(|one| one.to_string());
         let metadata = |platform: Value| {
             let descriptor = json!({ "digest": ONE, "platform": platform });
             json!({ "containerimage.digest": ONE, "containerimage.descriptor": descriptor, "image.name": "a1:1" })

@@ -3,6 +3,7 @@
 use crate::ecs_api::{EcsApi, refusal};
 use crate::support::{Context, Run, digest};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 const DIGEST: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 const API: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api";
@@ -60,7 +61,7 @@ fn answer() -> Value {
             }],
             "family": "shop-api", "revision": 7, "volumes": [], "status": "ACTIVE",
             "requiresAttributes": [{ "name": "com.amazonaws.ecs.capability.ecr-auth" }],
-            "placementConstraints": [], "compatibilities": ["EC2", "FARGATE"], "registeredAt": 1764400000.123,
+            "placementConstraints": [], "compatibilities": ["EC2", "FARGATE"], "registeredAt": 1_764_400_000.123,
             "registeredBy": "arn:aws:iam::123456789012:root",
             "fromTheFuture": 1.10,
         },
@@ -72,7 +73,16 @@ fn answer() -> Value {
 fn what_was_pushed_is_deployed() {
     let t = Context::with_ecr(&[]);
     t.app();
-    let push = ["build", "app", "--tag", "shop/api:1.4", "--create-repository", "--push", "--metadata-file", "image.json"];
+    let push = [
+        "build",
+        "app",
+        "--tag",
+        "shop/api:1.4",
+        "--create-repository",
+        "--push",
+        "--metadata-file",
+        "image.json",
+    ];
     let pushed = t.consign(push.iter().chain(&["--platform", "linux/arm64"])).succeeds();
     let (repository, _) = pushed.split_once('@').unwrap();
     task(&t, repository);
@@ -149,14 +159,19 @@ fn to_a_file() {
     container api: image already is 123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api@sha256:[DIGEST]
     container migrate: image already is 123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api@sha256:[DIGEST]
     ");
-    assert!(deploy(&t, &["--task-definition", "task.json", "-o", "no/next.json"]).fails(2).contains("no/next.json"));
+    assert!(
+        deploy(&t, &["--task-definition", "task.json", "-o", "no/next.json"])
+            .fails(2)
+            .contains("no/next.json")
+    );
 }
 
 #[test]
 fn as_json() {
     let t = with_task();
     let arguments = ["--task-definition", "task.json", "--container-name", "api", "--format", "json"];
-    let more = ["--environment-variables", "VERSION=1.4", "--task-role-arn", "arn:aws:iam::123456789012:role/api"];
+    let more =
+        ["--environment-variables", "VERSION=1.4", "--task-role-arn", "arn:aws:iam::123456789012:role/api"];
     insta::assert_snapshot!(deploy(&t, &[&arguments[..], &more].concat()).output(), @r#"
     exit: 0
     ----- stdout -----
@@ -238,18 +253,30 @@ fn as_json() {
 fn everything_that_can_be_changed_by_option_or_variable() {
     let t = with_task();
     let options = [
-        "--task-definition", "task.json",
-        "--container-name", "api, proxy",
-        "--environment-variables", "VERSION=1.4\nMODE=a=b",
-        "--environment-variables", "EMPTY=",
-        "--env-files", "arn:aws:s3:::shop/api.env",
-        "--secrets", "TOKEN=arn:aws:secretsmanager:eu-west-1:123456789012:secret:token",
-        "--docker-labels", "team=shop",
-        "--command", "node server.js --port 80",
-        "--log-configuration-log-driver", "awslogs",
-        "--log-configuration-options", "awslogs-group=/ecs/shop",
-        "--task-role-arn", "arn:aws:iam::123456789012:role/api",
-        "--execution-role-arn", "start",
+        "--task-definition",
+        "task.json",
+        "--container-name",
+        "api, proxy",
+        "--environment-variables",
+        "VERSION=1.4\nMODE=a=b",
+        "--environment-variables",
+        "EMPTY=",
+        "--env-files",
+        "arn:aws:s3:::shop/api.env",
+        "--secrets",
+        "TOKEN=arn:aws:secretsmanager:eu-west-1:123456789012:secret:token",
+        "--docker-labels",
+        "team=shop",
+        "--command",
+        "node server.js --port 80",
+        "--log-configuration-log-driver",
+        "awslogs",
+        "--log-configuration-options",
+        "awslogs-group=/ecs/shop",
+        "--task-role-arn",
+        "arn:aws:iam::123456789012:role/api",
+        "--execution-role-arn",
+        "start",
     ];
     let ended = deploy(&t, &options).output();
     insta::assert_snapshot!(ended, @r#"
@@ -414,7 +441,8 @@ fn nothing_matches_so_nothing_is_changed() {
     let t = with_task();
     let before = fs_err::read(t.path("task.json")).unwrap();
     let other = format!("210987654321.dkr.ecr.eu-west-1.amazonaws.com/shop/api@{DIGEST}");
-    let run = t.consign(["deploy", "ecs", "--task-definition", "task.json", "-o", "task.json", "--image", &other]);
+    let run =
+        t.consign(["deploy", "ecs", "--task-definition", "task.json", "-o", "task.json", "--image", &other]);
     insta::assert_snapshot!(run.output(), @r"
     exit: 2
     ----- stdout -----
@@ -477,7 +505,7 @@ fn wrong_input() {
         &["--task-definition", "task.json", "--task-role-arn", "a b"],
         &["--task-definition", "task.json", "--image", "shop/api:1"],
     ] {
-        said += &format!("$ {}\n{}\n", arguments.join(" "), deploy(&t, arguments).fails(2));
+        writeln!(said, "$ {}\n{}", arguments.join(" "), deploy(&t, arguments).fails(2)).unwrap();
     }
     insta::assert_snapshot!(crate::support::redacted(&said, &t.path("")), @r"
     $ --task-definition absent.json
@@ -626,7 +654,11 @@ fn the_one_that_ecs_has() {
     run.env("CONSIGN_TASK_DEFINITION", "absent.json").succeeds();
     assert_eq!(ecs.requests().pop().unwrap().body["taskDefinition"], "other");
     let run = deploy_from(&t, &ecs, &[]).env("CONSIGN_TASK_DEFINITION_FAMILY", "a");
-    assert!(run.env("CONSIGN_TASK_DEFINITION", "b").fails(2).contains("--task-definition and --task-definition-family"));
+    assert!(
+        run.env("CONSIGN_TASK_DEFINITION", "b")
+            .fails(2)
+            .contains("--task-definition and --task-definition-family")
+    );
 }
 
 #[test]
@@ -736,10 +768,15 @@ fn numbers_strings_and_lines_stay_what_they_are() {
         assert_eq!(definition["containerDefinitions"][0]["x"], "é/ ##[error]x");
     }
     // From stdin as well, and what `describe-task-definition` prints.
-    let line = format!("cat t.json | '{}' deploy ecs --task-definition - --image {}", env!("CARGO_BIN_EXE_consign"), image());
+    let line = format!(
+        "cat t.json | '{}' deploy ecs --task-definition - --image {}",
+        env!("CARGO_BIN_EXE_consign"),
+        image()
+    );
     assert!(t.shell(&line).succeeds().contains(DIGEST));
     t.file("answer.json", answer().to_string());
-    let out: Value = serde_json::from_str(&deploy(&t, &["--task-definition", "answer.json"]).succeeds()).unwrap();
+    let out: Value =
+        serde_json::from_str(&deploy(&t, &["--task-definition", "answer.json"]).succeeds()).unwrap();
     assert_eq!((out.get("revision"), &out["tags"][0]["key"]), (None, &json!("team")));
 }
 

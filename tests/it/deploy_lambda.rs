@@ -36,7 +36,9 @@ fn an_image_that_lambda_takes() {
     assert!(!operations.iter().any(|one| one.contains("Put") || one.contains("Upload")), "{operations:?}");
     // The name that consign has for it does too, and over /v2/.
     let short = format!("shop/api@{}", digest(&image));
-    for more in [&["--architecture", "arm64"][..], &["--transport", "oci"], &["--function-region", "us-east-1"]] {
+    for more in
+        [&["--architecture", "arm64"][..], &["--transport", "oci"], &["--function-region", "us-east-1"]]
+    {
         assert_eq!(t.consign(lambda(&short).iter().chain(more)).succeeds(), image);
     }
     let arguments = ["--architecture", "arm64", "--format", "json"];
@@ -83,7 +85,10 @@ fn an_index_is_refused_and_its_image_is_taken() {
     assert!(arm != x86 && arm != index && x86 != index, "{arm} {x86} {index}");
     // They are the ones that the hint has named, and stand for themselves.
     let said = t.consign(lambda(&index)).fails(6);
-    assert!(said.contains(&format!("{arm} is for linux/arm64")) && said.contains(&format!("{x86} is for linux/amd64")));
+    assert!(
+        said.contains(&format!("{arm} is for linux/arm64"))
+            && said.contains(&format!("{x86} is for linux/amd64"))
+    );
     assert_eq!(t.consign(lambda(&arm)).succeeds(), arm);
     insta::assert_snapshot!(t.consign(lambda(&index).iter().chain(&["--format", "json"])).output(), @r#"
     exit: 6
@@ -221,7 +226,9 @@ fn images_of_other_registries() {
     let registry = PlainRegistry::start(Mood::Good, None);
     t.app();
     let to = format!("{}/shop/api:1", registry.host);
-    let image = t.consign(["build", "app", "-t", &to, "--push", "-q", "--cmd", "app", "--platform", "linux/amd64"]).succeeds();
+    let image = t
+        .consign(["build", "app", "-t", &to, "--push", "-q", "--cmd", "app", "--platform", "linux/amd64"])
+        .succeeds();
     insta::assert_snapshot!(t.consign(lambda(&image)).output(), @r"
     exit: 6
     ----- stdout -----
@@ -332,7 +339,11 @@ fn wrong_input_and_refusals() {
     hint: name the one that is meant: `--image REPOSITORY@sha256:…`
     ");
     let third = format!("shop/other@{}", digest(&image));
-    assert!(t.consign(two.iter().chain(&["--image", third.as_str()])).fails(2).contains("several images are named"));
+    assert!(
+        t.consign(two.iter().chain(&["--image", third.as_str()]))
+            .fails(2)
+            .contains("several images are named")
+    );
 }
 
 #[test]

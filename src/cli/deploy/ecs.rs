@@ -8,7 +8,8 @@ use super::super::{Context, http};
 use super::{ImageSource, images, output, read, read_stdin};
 use crate::base::Event;
 use crate::deploy::ecs::{
-    Change, Definition, Edits, Json, Rendered, environment_files, log_driver, pairs, platform_warning, secrets,
+    Change, Definition, Edits, Json, Rendered, environment_files, log_driver, pairs, platform_warning,
+    secrets,
 };
 use crate::ecs::task_definition;
 use clap::Args;
@@ -33,6 +34,7 @@ pub(super) struct Ecs {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Task definition")]
+#[expect(clippy::struct_field_names, reason = "they are the names of the options")]
 struct DefinitionSource {
     /// A file with the task definition as JSON; `-` is stdin
     #[arg(long, env = "CONSIGN_TASK_DEFINITION", value_name = "FILE")]
@@ -52,7 +54,12 @@ struct DefinitionSource {
 #[command(next_help_heading = "Changes")]
 struct EditOptions {
     /// Container that gets the image (default: those with an image of its repository, or the only one) [repeatable]
-    #[arg(long = "container-name", env = "CONSIGN_CONTAINER_NAME", value_name = "NAME", value_delimiter = ',')]
+    #[arg(
+        long = "container-name",
+        env = "CONSIGN_CONTAINER_NAME",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
     container_names: Vec<String>,
     /// Environment variables, one a line, merged with those that are there [repeatable]
     #[arg(long, env = "CONSIGN_ENVIRONMENT_VARIABLES", value_name = "NAME=VALUE")]
@@ -168,9 +175,11 @@ fn source(options: &DefinitionSource, context: &Context) -> Result<Source, Fail>
     let id = match given.as_slice() {
         [id] => **id,
         [] if options.task_definition_revision.is_some() => {
-            return Err(CliError::input("--task-definition-revision: the family of the revision is not named")
-                .hinted("add `--task-definition-family NAME`")
-                .into());
+            return Err(CliError::input(
+                "--task-definition-revision: the family of the revision is not named",
+            )
+            .hinted("add `--task-definition-family NAME`")
+            .into());
         }
         [] => {
             return Err(CliError::input("no task definition is named")
@@ -182,9 +191,12 @@ fn source(options: &DefinitionSource, context: &Context) -> Result<Source, Fail>
         }
         several => {
             let several: Vec<_> = several.iter().map(|id| option(id)).collect();
-            return Err(CliError::input(format!("the task definition is named by {}", several.join(" and ")))
-                .hinted("pass one of them")
-                .into());
+            return Err(CliError::input(format!(
+                "the task definition is named by {}",
+                several.join(" and ")
+            ))
+            .hinted("pass one of them")
+            .into());
         }
     };
     if options.task_definition_revision.is_some() && id != "task_definition_family" {

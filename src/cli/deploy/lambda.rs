@@ -8,7 +8,8 @@ use super::{ImageSource, images};
 use crate::base::{Event, ManifestDigest, Platform, Reference, RegistryHost, human};
 use crate::deploy::Pin;
 use crate::deploy::lambda::{
-    Architecture, Finding, Level, check_config, check_manifest, check_place, compressed_size, index_refused, not_in_index, unread,
+    Architecture, Finding, Level, check_config, check_manifest, check_place, compressed_size, index_refused,
+    not_in_index, unread,
 };
 use crate::image::{ImageConfig, Index, Manifest, choose};
 use crate::registry::distribution::Purpose;
@@ -162,8 +163,11 @@ async fn look(
     }
     let config = fetch_document(registry, &reference.repository, &parsed.config).await?;
     let config: ImageConfig = serde_json::from_slice(&config).map_err(|error| {
-        CliError::input(format!("the config {} of {name}@{digest} can't be read: {error}", parsed.config.digest))
-            .hinted("build the image anew")
+        CliError::input(format!(
+            "the config {} of {name}@{digest} can't be read: {error}",
+            parsed.config.digest
+        ))
+        .hinted("build the image anew")
     })?;
     findings.extend(check_config(&config, &parsed, architecture));
     Ok(Looked { digest, platform: Some(config.platform), size })

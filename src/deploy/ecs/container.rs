@@ -21,7 +21,9 @@ fn member<'c>(container: &'c Object, key: &str) -> Option<&'c Json> {
 
 /// Says what is not of the form that the changes need.
 pub(super) fn check(container: &Object) -> Result<(), String> {
-    let wrong = |key: &str, wanted: &str| Err(format!("`{key}` of the container `{}` is not {wanted}", name(container)));
+    let wrong = |key: &str, wanted: &str| {
+        Err(format!("`{key}` of the container `{}` is not {wanted}", name(container)))
+    };
     if member(container, "image").is_some() && image(container).is_none() {
         return wrong("image", "a string");
     }
@@ -93,7 +95,11 @@ pub(super) fn edit(
         let file = |arn: &String| {
             Json::Object(vec![("value".into(), Json::string(arn)), ("type".into(), Json::string("s3"))])
         };
-        notes.set(container, "environmentFiles", Json::Array(edits.environment_files.iter().map(file).collect()));
+        notes.set(
+            container,
+            "environmentFiles",
+            Json::Array(edits.environment_files.iter().map(file).collect()),
+        );
     }
     for (list, key, pairs) in
         [("environment", "value", &edits.environment), ("secrets", "valueFrom", &edits.secrets)]
@@ -227,8 +233,9 @@ pub(super) fn refused(container: &Object) -> Result<(), EcsError> {
 pub(super) fn twice(container: &Object) -> Vec<String> {
     let variables = names(container, "environment");
     let twice = variables.iter().enumerate().filter(|(place, name)| variables[..*place].contains(name));
-    let warning =
-        |(_, variable)| format!("container {}: the environment variable {variable} stands twice", name(container));
+    let warning = |(_, variable)| {
+        format!("container {}: the environment variable {variable} stands twice", name(container))
+    };
     twice.map(warning).collect()
 }
 

@@ -52,7 +52,10 @@ pub enum EcsError {
         containers: Vec<Named>,
     },
     /// No container runs an image of the repositories.
-    #[error("no container of the task definition has an image of {wanted}; its containers:{}", list(containers))]
+    #[error(
+        "no container of the task definition has an image of {wanted}; its containers:{}",
+        list(containers)
+    )]
     NoneMatches {
         /// The repositories.
         wanted: String,

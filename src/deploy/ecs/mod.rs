@@ -128,26 +128,26 @@ impl Definition {
             let found = self.containers.iter().position(|container| container::name(container) == *name);
             found.ok_or_else(|| EcsError::NoContainer { wanted: name.clone(), containers: self.named() })
         };
-        let mut named = names.iter().map(position).collect::<Result<Vec<_>, _>>()?;
-        named.sort_unstable();
-        named.dedup();
-        if let ([pin], false) = (pins, named.is_empty()) {
-            return Ok(named.into_iter().map(|position| (position, pin)).collect());
+        let mut wanted = names.iter().map(position).collect::<Result<Vec<_>, _>>()?;
+        wanted.sort_unstable();
+        wanted.dedup();
+        if let ([pin], false) = (pins, wanted.is_empty()) {
+            return Ok(wanted.into_iter().map(|position| (position, pin)).collect());
         }
         let pin_of = |position: usize| {
             let image = container::image(&self.containers[position])?;
             let repository = repository(&image)?;
             pins.iter().find(|pin| *pin.repository() == repository)
         };
-        let among = if named.is_empty() { (0..self.containers.len()).collect() } else { named.clone() };
+        let among = if wanted.is_empty() { (0..self.containers.len()).collect() } else { wanted.clone() };
         let found: Vec<_> = among.into_iter().filter_map(|place| Some((place, pin_of(place)?))).collect();
         let missing = || {
-            let wanted = pins.iter().map(|pin| pin.repository().to_string()).collect::<Vec<_>>().join(" or ");
-            EcsError::NoneMatches { wanted, containers: self.named() }
+            let all = pins.iter().map(|pin| pin.repository().to_string()).collect::<Vec<_>>();
+            EcsError::NoneMatches { wanted: all.join(" or "), containers: self.named() }
         };
         match (pins, self.containers.len()) {
             ([pin], 1) => Ok(vec![(0, pin)]),
-            _ if found.is_empty() || found.len() < named.len() => Err(missing()),
+            _ if found.is_empty() || found.len() < wanted.len() => Err(missing()),
             _ => Ok(found),
         }
     }
@@ -158,7 +158,8 @@ impl Definition {
         let chosen = self.choose(pins, names)?;
         let (mut changes, mut warnings) = (Vec::new(), Vec::new());
         for pin in pins.iter().filter(|pin| !chosen.iter().any(|(_, other)| other == pin)) {
-            warnings.push(format!("no container has an image of {}, so {pin} is not deployed", pin.repository()));
+            warnings
+                .push(format!("no container has an image of {}, so {pin} is not deployed", pin.repository()));
         }
         for (position, pin) in &chosen {
             let container = &mut self.containers[*position];
@@ -205,7 +206,8 @@ impl Definition {
 
 /// The task definition in an answer of `DescribeTaskDefinition`, with its tags; anything else as it is.
 fn unwrapped(mut root: Object) -> Object {
-    let place = root.iter().position(|(key, value)| key == "taskDefinition" && matches!(value, Json::Object(_)));
+    let place =
+        root.iter().position(|(key, value)| key == "taskDefinition" && matches!(value, Json::Object(_)));
     let Some(place) = place.filter(|_| !root.iter().any(|(key, _)| key == "containerDefinitions")) else {
         return root;
     };
@@ -258,7 +260,9 @@ impl Change {
 
     /// For machines.
     pub fn to_json(&self) -> Json {
-        let text = |text: &Option<String>| text.as_ref().map_or(Json::Scalar("null".into()), |text| Json::string(text));
+        let text = |text: &Option<String>| {
+            text.as_ref().map_or(Json::Scalar("null".into()), |text| Json::string(text))
+        };
         Json::Object(vec![
             ("container".into(), text(&self.container)),
             ("member".into(), Json::string(self.member)),

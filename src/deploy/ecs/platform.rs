@@ -9,7 +9,11 @@ pub fn platform_warning(definition: &Json, platform: &Platform) -> Option<String
     let asked = definition.get("runtimePlatform");
     let text = |key| asked.and_then(|asked| asked.get(key)).and_then(Json::text);
     let family = text("operatingSystemFamily");
-    let system = if family.as_deref().is_some_and(|family| family.starts_with("WINDOWS")) { "windows" } else { "linux" };
+    let system = if family.as_deref().is_some_and(|family| family.starts_with("WINDOWS")) {
+        "windows"
+    } else {
+        "linux"
+    };
     if system != platform.os && (family.is_some() || platform.os != "linux") {
         let said = family.map_or("no `operatingSystemFamily`, which means LINUX".into(), |family| {
             format!("`operatingSystemFamily` {family}")
@@ -23,9 +27,9 @@ pub fn platform_warning(definition: &Json, platform: &Platform) -> Option<String
     };
     match text("cpuArchitecture") {
         Some(asked) if asked == processor => None,
-        Some(asked) => {
-            Some(format!("the image is for {platform}, and the task definition has `cpuArchitecture` {asked}"))
-        }
+        Some(asked) => Some(format!(
+            "the image is for {platform}, and the task definition has `cpuArchitecture` {asked}"
+        )),
         // On instances of one's own, a task runs wherever there is room.
         None if processor == "ARM64" && on_fargate(definition) => Some(format!(
             "the image is for {platform}, and the task definition has no `cpuArchitecture`, for which Fargate takes X86_64"

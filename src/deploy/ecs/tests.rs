@@ -48,9 +48,8 @@ fn every_container_of_the_repository_gets_the_image() {
     ");
     let text = rendered.definition.pretty();
     // All that is not an image is what it was.
-    let expected = shop()
-        .replace(&format!("{ECR}/shop/api:1"), &format!("{ECR}/shop/api@{NEW}"))
-        .replace(OLD, NEW);
+    let expected =
+        shop().replace(&format!("{ECR}/shop/api:1"), &format!("{ECR}/shop/api@{NEW}")).replace(OLD, NEW);
     assert_eq!(Json::read(&text).unwrap(), Json::read(&expected).unwrap());
     assert!(text.contains("1.50") && rendered.warnings.is_empty());
     // Once more changes nothing.
@@ -98,7 +97,11 @@ fn the_only_container_needs_no_name() {
     let new = r#"{"family": "x", "containerDefinitions": [{"name": "app", "cpu": 1}]}"#;
     let rendered = render(new, &[pin("shop/api")], &[], &Edits::default()).unwrap();
     assert_eq!(told(&rendered), "container app: image set to shop/api@[NEW]");
-    assert!(rendered.warnings[0].contains("looks for docker.io/shop/api on Docker Hub"), "{:?}", rendered.warnings);
+    assert!(
+        rendered.warnings[0].contains("looks for docker.io/shop/api on Docker Hub"),
+        "{:?}",
+        rendered.warnings
+    );
     let compact: String = rendered.definition.pretty().split_whitespace().collect();
     assert!(compact.contains(&format!(r#""name":"app","image":"shop/api@{NEW}","cpu":1"#)), "{compact}");
 }
