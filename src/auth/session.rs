@@ -18,6 +18,10 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The region of ECR Public's API
+/// (<https://docs.aws.amazon.com/general/latest/gr/ecr-public.html>).
+pub const ECR_PUBLIC_REGION: &str = "us-east-1";
+
 /// A client of an SDK for a region, which renews credentials in the middle of everything. The SDKs share no type for it.
 macro_rules! client {
     ($sdk:ident, $session:expr, $region:expr) => {
@@ -206,6 +210,11 @@ impl Session {
     /// An ECR client for `region`, which renews credentials in the middle of everything.
     pub fn ecr(&self, region: &str) -> aws_sdk_ecr::Client {
         client!(aws_sdk_ecr, self, region)
+    }
+
+    /// A client for ECR Public, whose API is in one region, whatever region is in use.
+    pub fn ecr_public(&self) -> aws_sdk_ecrpublic::Client {
+        client!(aws_sdk_ecrpublic, self, ECR_PUBLIC_REGION)
     }
 
     /// An ECS client for `region`, which renews credentials in the middle of everything.

@@ -5,17 +5,19 @@ use super::build::blocking;
 use super::error::{CliError, Fail, auth, bad_option};
 use super::{Context, http, http_for_uploads};
 use crate::auth::token::TokenSettings;
-use crate::auth::{EcrPassword, RoleSettings, Session, SessionSettings, docker};
+use crate::auth::{ECR_PUBLIC_REGION, EcrPassword, RoleSettings, Session, SessionSettings, docker};
 use crate::base::clock::SystemClock;
 use crate::base::docker_name::in_full;
 use crate::base::reference::private_host;
 use crate::base::{
     Backoff, Env, Event, Reference, RegistryHost, RelativeReference, RepositoryName, Tag, env,
 };
+use crate::ecr::repository::{Ensured, Wanted, ensure};
 use crate::publish::Target;
 use crate::registry::distribution::{Credentials, Purpose, Settings};
-use crate::registry::ecr::{Ecr, NewRepository};
-use crate::registry::{AnyRegistry, Distribution, Ensured, ManifestId, Registry as _, RegistryError};
+use crate::registry::ecr::Ecr;
+use crate::registry::ecr_public::{EcrPublic, PublicImages, PublicName};
+use crate::registry::{AnyRegistry, Distribution, ManifestId, Registry as _, RegistryError};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -55,7 +57,7 @@ enum Registry {
     Own,
     /// A private one that was written out.
     Named { host: String, account: String, region: String },
-    /// ECR Public, which is read without an account.
+    /// ECR Public, which is read without an account, and pushed to with one.
     Public { host: String },
     /// Any registry that is not ECR.
     Other { host: String },
@@ -179,36 +181,49 @@ impl Registries {
             {
                 Ok(region == session.region() && account == session.account().await.map_err(auth)?)
             }
+            // It has two hosts.
+            (Registry::Public { .. }, Registry::Public { .. }, _) => Ok(true),
             (one, other, _) => Ok(one == other),
         }
     }
 
-    /// The region that the first reference with a full ECR host names.
+    /// The region that the first reference with a full ECR host names. ECR Public's counts if nothing is in the registry
+    /// in use, whose region nobody has named then.
     pub(super) fn region(&self, references: &[Reference]) -> Option<String> {
-        references.iter().find_map(|reference| match self.meant(reference) {
-            Ok(Registry::Named { region, .. }) => Some(region),
+        let meant: Vec<_> = references.iter().filter_map(|reference| self.meant(reference).ok()).collect();
+        let named = meant.iter().find_map(|registry| match registry {
+            Registry::Named { region, .. } => Some(region.clone()),
             _ => None,
-        })
+        });
+        let is_public = |registry: &Registry| matches!(registry, Registry::Public { .. });
+        let public = meant.iter().any(is_public) && !meant.contains(&Registry::Own);
+        named.or_else(|| public.then(|| ECR_PUBLIC_REGION.to_owned()))
     }
 
-    /// Whether any of the references is in ECR; who pushes elsewhere needs no AWS.
-    pub(super) fn in_ecr(&self, references: &[Reference]) -> Result<bool, Fail> {
+    /// Whether AWS is needed for any of the references: for those in ECR, and to push to ECR Public.
+    pub(super) fn needs_aws(&self, references: &[Reference], purpose: Purpose) -> Result<bool, Fail> {
         let meant =
             references.iter().map(|reference| self.meant(reference)).collect::<Result<Vec<_>, _>>()?;
-        Ok(meant.iter().any(|registry| matches!(registry, Registry::Own | Registry::Named { .. })))
+        Ok(meant.iter().any(|registry| match registry {
+            Registry::Own | Registry::Named { .. } => true,
+            Registry::Public { .. } => purpose == Purpose::Push,
+            Registry::Other { .. } => false,
+        }))
     }
 
-    /// The AWS session, if any of the references is in ECR. Nothing is asked of AWS yet.
+    /// The AWS session, if it is needed to push to any of `pushed` or to read any of `read`. Nothing is asked of AWS yet.
     pub(super) async fn session(
         &self,
-        references: &[Reference],
+        pushed: &[Reference],
+        read: &[Reference],
         aws: &Aws,
         environment: &Env,
     ) -> Result<Option<Session>, Fail> {
-        if !self.in_ecr(references)? {
+        if !self.needs_aws(pushed, Purpose::Push)? && !self.needs_aws(read, Purpose::Pull)? {
             return Ok(None);
         }
-        session(aws, self.region(references), environment, http()?).await.map(Some)
+        let region = self.region(&[pushed, read].concat());
+        session(aws, region, environment, http()?).await.map(Some)
     }
 
     /// The registry that `reference` means. Asks for credentials where they are.
@@ -220,20 +235,30 @@ impl Registries {
         environment: &Env,
     ) -> Result<AnyRegistry, Fail> {
         let meant = self.meant(reference)?;
-        if purpose == Purpose::Push {
-            check_writable(&meant, reference)?;
-        }
-        let endpoint = match &meant {
+        let session = session.ok_or_else(|| CliError::internal("ECR is meant, and there is no AWS session"));
+        let (session, meant) = match meant {
             Registry::Other { host } => {
-                return self.by_docker_login(host.clone(), None, purpose, environment).await;
+                return self.by_docker_login(host, None, purpose, environment).await;
+            }
+            Registry::Public { host } if purpose == Purpose::Pull => {
+                return self.by_docker_login(host, self.endpoint.clone(), purpose, environment).await;
             }
             Registry::Public { host } => {
-                return self.by_docker_login(host.clone(), self.endpoint.clone(), purpose, environment).await;
+                let session = session?;
+                let images = Distribution::new(Settings {
+                    host: host.clone(),
+                    endpoint: self.endpoint.clone(),
+                    credentials: Credentials::Ecr(Arc::new(EcrPassword::public(session))),
+                    purpose,
+                    backoff: self.backoff,
+                    patience: self.patience,
+                    http: http_for_uploads()?,
+                })?;
+                return Ok(AnyRegistry::EcrPublic(PublicImages::new(EcrPublic::new(session, host), images)));
             }
-            Registry::Own | Registry::Named { .. } => self.endpoint.clone(),
+            private @ (Registry::Own | Registry::Named { .. }) => (session?, private),
         };
-        let session =
-            session.ok_or_else(|| CliError::internal("ECR is meant, and there is no AWS session"))?;
+        let endpoint = self.endpoint.clone();
         let (ecr, region) = self.private(session, meant).await?;
         let credentials = Credentials::Ecr(Arc::new(EcrPassword::new(session, &region)));
         let v2 = |http, backoff| Settings {
@@ -331,7 +356,9 @@ impl Registries {
                 .into());
             }
             let registry = self.meant(reference)?;
-            check_writable(&registry, reference)?;
+            if let Registry::Public { host } = &registry {
+                PublicName::of(host, &reference.repository)?;
+            }
             let tag = match &reference.tag {
                 Some(tag) => tag.clone(),
                 None => latest(),
@@ -350,17 +377,20 @@ impl Registries {
         }
         Ok(targets.into_iter().map(|(_, reference, target)| (reference, target)).collect())
     }
-}
 
-/// Nothing is pushed to ECR Public, whose tokens are got from an API of its own.
-fn check_writable(registry: &Registry, reference: &Reference) -> Result<(), Fail> {
-    match registry {
-        Registry::Public { .. } => Err(CliError::input(format!(
-            "`{reference}` is in ECR Public, from which this version of consign reads, and to which it does not push"
-        ))
-        .hinted("push to a private repository, or to a registry that is not ECR")
-        .into()),
-        _ => Ok(()),
+    /// Fails if one of the repositories can't be made like this, before anything is made.
+    pub(super) fn check_settings(
+        &self,
+        targets: &[(Reference, Target)],
+        wanted: &Wanted,
+    ) -> Result<(), Fail> {
+        for (reference, _) in targets {
+            let private_only = wanted.private_only();
+            if matches!(self.meant(reference)?, Registry::Public { .. }) && !private_only.is_empty() {
+                return Err(RegistryError::NotInPublic { settings: private_only }.into());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -368,10 +398,10 @@ fn check_writable(registry: &Registry, reference: &Reference) -> Result<(), Fail
 pub(super) async fn ensure_repository(
     registry: &AnyRegistry,
     repository: &RepositoryName,
-    settings: &NewRepository,
+    wanted: &Wanted,
     context: &Context,
 ) -> Result<bool, Fail> {
-    match registry.ensure_repository(repository, settings).await? {
+    match ensure(registry, repository, wanted).await? {
         Ensured::Existed => Ok(false),
         Ensured::Created => Ok(true),
         Ensured::ByItself => {

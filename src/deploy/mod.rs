@@ -2,7 +2,9 @@
 //! reads a file, calls AWS or prints.
 
 pub mod ecs;
+pub mod kubernetes;
 pub mod lambda;
 pub mod pin;
+pub mod yaml;
 
 pub use pin::{Pin, PinError, pins};

@@ -117,6 +117,11 @@ fn the_version_to_install_is_this_one() {
 
 /// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
 /// The commands of the reference, in its order.
+pub(crate) const COMMANDS: [&str; 26] = [
+pub(crate) const COMMANDS: [&str; 28] = [
+pub(crate) const COMMANDS: [&str; 24] = [
+pub(crate) const COMMANDS: [&str; 22] = [
+pub(crate) const COMMANDS: [&str; 27] = [
 pub(crate) const COMMANDS: [&str; 24] = [
     "",
     "build",
@@ -128,9 +133,23 @@ pub(crate) const COMMANDS: [&str; 24] = [
     "inspect",
     "validate",
     "diff",
+    "lifecycle",
+    "lifecycle show",
+    "lifecycle set",
+    "lifecycle delete",
+    "lifecycle check",
+    "lifecycle preview",
     "login",
     "logout",
     "credential-helper",
+    "repo create",
+    "repo list",
+    "repo show",
+    "repo delete",
+    "repo policy get",
+    "repo policy set",
+    "repo policy delete",
+    "repo apply",
     "doctor",
     "deploy",
     "deploy ecs",
@@ -140,6 +159,17 @@ pub(crate) const COMMANDS: [&str; 24] = [
     "iam push-policy",
     "iam repository-policy",
     "iam trust-policy",
+    "scan",
+    "scan start",
+    "scan wait",
+    "scan show",
+    "image list",
+    "image show",
+    "image delete",
+    "image tag",
+    "replication show",
+    "replication set",
+    "replication status",
     "emulator",
     "completions",
 ];

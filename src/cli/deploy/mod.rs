@@ -72,19 +72,6 @@ impl ImageSource {
 
 /// The images that the options name, each repository once; there is at least one.
 fn images(source: &ImageSource, context: &Context) -> Result<Vec<Pin>, Fail> {
-    match named_images(source, context)? {
-        Some(pins) => Ok(pins),
-        None => Err(CliError::input("no image is named")
-            .hinted(
-                "pass `--image REPOSITORY@sha256:…`, `--metadata-file PATH`, or `--image -` with the output of \
-                 `consign build --push` on stdin",
-            )
-            .into()),
-    }
-}
-
-/// As [`images`]; none if no option names an image.
-fn named_images(source: &ImageSource, context: &Context) -> Result<Option<Vec<Pin>>, Fail> {
     let typed = |id| context.source_of(id) == Some(ValueSource::CommandLine);
     match &source.metadata_file {
         // An option comes before a variable. Of two variables, that of this command comes before that of the whole job,
@@ -96,9 +83,14 @@ fn named_images(source: &ImageSource, context: &Context) -> Result<Option<Vec<Pi
                     .into());
             }
             let text = read(file)?;
-            Ok(Some(pins(&text).map_err(|error| in_file(&file.display().to_string(), &error))?))
+            pins(&text).map_err(|error| in_file(&file.display().to_string(), &error))
         }
-        _ if source.images.is_empty() => Ok(None),
+        _ if source.images.is_empty() => Err(CliError::input("no image is named")
+            .hinted(
+                "pass `--image REPOSITORY@sha256:…`, `--metadata-file PATH`, or `--image -` with the output of \
+                 `consign build --push` on stdin",
+            )
+            .into()),
         _ => {
             let mut found = Vec::new();
             let mut stdin = false;
@@ -109,7 +101,7 @@ fn named_images(source: &ImageSource, context: &Context) -> Result<Option<Vec<Pi
                     found.extend(pins(&read_stdin()?).map_err(|error| in_file("stdin", &error))?);
                 }
             }
-            Ok(Some(pin::distinct(found)?))
+            Ok(pin::distinct(found)?)
         }
     }
 }
