@@ -19,9 +19,10 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// That of an image for `platform`; none if Lambda has no such processor.
+    /// That of an image for `platform`; none if Lambda has no such processor or system.
     pub fn of(platform: &Platform) -> Option<Self> {
         match platform.architecture.as_str() {
+            _ if platform.os != "linux" => None,
             "amd64" | "x86_64" => Some(Self::X86_64),
             "arm64" | "aarch64" => Some(Self::Arm64),
             _ => None,
@@ -118,13 +119,13 @@ pub fn check_place(host: &RegistryHost, region: Option<&str>, function: &str) ->
 
 /// That there is one image, and not one for each platform. `repository` is its name for people.
 pub fn index_refused(index: &Index, repository: &str) -> Finding {
-    let named = index.manifests.iter().filter_map(|member| {
+    let mut named = index.manifests.iter().filter_map(|member| {
         let platform = member.platform.as_ref().filter(|platform| platform.is_named())?;
         Some((platform, ManifestDigest::from(member.digest)))
     });
     let lines: Vec<_> =
         named.clone().map(|(platform, digest)| format!("{repository}@{digest} is for {platform}")).collect();
-    let fitting = named.filter_map(|(platform, _)| Architecture::of(platform)).next();
+    let fitting = named.find_map(|(platform, _)| Architecture::of(platform));
     let hint = match fitting {
         Some(architecture) => format!(
             "say what the function runs on, such as `--architecture {architecture}`, or name one of its images:\n  {}",
@@ -217,31 +218,26 @@ pub fn check_config(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     let platform = &config.platform;
-    if platform.os != "linux" {
-        let message = format!("it is for {platform}: Lambda runs Linux");
-        findings.push(Finding::error(
-            "os",
-            message,
-            "build it with `--platform linux/amd64` or `linux/arm64`",
-        ));
-    } else {
-        match (Architecture::of(platform), architecture) {
-            (None, _) => {
-                let message = format!("it is for {platform}: Lambda has x86_64 and arm64");
-                let hint = "build it with `--platform linux/amd64` or `--platform linux/arm64`";
-                findings.push(Finding::error("architecture", message, hint));
-            }
-            (Some(its), Some(wanted)) if its != wanted => {
-                let message = format!("it is for {platform} and the function for {wanted}");
-                let hint = format!(
-                    "build it with `--platform {}`, or let the function run on {its}: `aws lambda update-function-code \
-                     --architectures {its}`",
-                    wanted.platform()
-                );
-                findings.push(Finding::error("architecture", message, hint));
-            }
-            _ => {}
+    match (Architecture::of(platform), architecture) {
+        _ if platform.os != "linux" => {
+            let hint = "build it with `--platform linux/amd64` or `--platform linux/arm64`";
+            findings.push(Finding::error("os", format!("it is for {platform}: Lambda runs Linux"), hint));
         }
+        (None, _) => {
+            let message = format!("it is for {platform}: Lambda has x86_64 and arm64");
+            let hint = "build it with `--platform linux/amd64` or `--platform linux/arm64`";
+            findings.push(Finding::error("architecture", message, hint));
+        }
+        (Some(its), Some(wanted)) if its != wanted => {
+            let message = format!("it is for {platform} and the function for {wanted}");
+            let hint = format!(
+                "build it with `--platform {}`, or let the function run on {its}: `aws lambda update-function-code \
+                 --architectures {its}`",
+                wanted.platform()
+            );
+            findings.push(Finding::error("architecture", message, hint));
+        }
+        _ => {}
     }
     let run = config.config.as_ref();
     let words = |list: Option<&Vec<String>>| list.is_some_and(|list| !list.is_empty());

@@ -3,6 +3,7 @@
 use crate::ecs_api::{EcsApi, refusal};
 use crate::support::{Context, Run, digest};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 const DIGEST: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 const API: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/api";
@@ -60,7 +61,7 @@ fn answer() -> Value {
             }],
             "family": "shop-api", "revision": 7, "volumes": [], "status": "ACTIVE",
             "requiresAttributes": [{ "name": "com.amazonaws.ecs.capability.ecr-auth" }],
-            "placementConstraints": [], "compatibilities": ["EC2", "FARGATE"], "registeredAt": 1764400000.123,
+            "placementConstraints": [], "compatibilities": ["EC2", "FARGATE"], "registeredAt": 1_764_400_000.123,
             "registeredBy": "arn:aws:iam::123456789012:root",
             "fromTheFuture": 1.10,
         },
@@ -504,7 +505,7 @@ fn wrong_input() {
         &["--task-definition", "task.json", "--task-role-arn", "a b"],
         &["--task-definition", "task.json", "--image", "shop/api:1"],
     ] {
-        said += &format!("$ {}\n{}\n", arguments.join(" "), deploy(&t, arguments).fails(2));
+        writeln!(said, "$ {}\n{}", arguments.join(" "), deploy(&t, arguments).fails(2)).unwrap();
     }
     insta::assert_snapshot!(crate::support::redacted(&said, &t.path("")), @r"
     $ --task-definition absent.json

@@ -34,6 +34,7 @@ pub(super) struct Ecs {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Task definition")]
+#[expect(clippy::struct_field_names, reason = "they are the names of the options")]
 struct DefinitionSource {
     /// A file with the task definition as JSON; `-` is stdin
     #[arg(long, env = "CONSIGN_TASK_DEFINITION", value_name = "FILE")]

@@ -32,6 +32,7 @@ Examples:
     consign deploy kubernetes k8s/ --metadata-file image.json | kubectl apply -f -";
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it, and it lives as long as the program")]
 enum Target {
     /// Put the digest into a task definition of ECS
     Ecs(ecs::Ecs),

@@ -84,11 +84,11 @@ pub fn environment_files(option: &'static str, texts: &[String]) -> Result<Vec<S
     for (position, file) in files.iter().enumerate() {
         let wrong = |why| Err(EcsError::Value { option, value: file.clone(), why });
         let object = file.strip_prefix("arn:").and_then(|rest| rest.split_once(":s3:::"));
-        if !object.is_some_and(|(_, path)| path.split_once('/').is_some_and(|(bucket, _)| !bucket.is_empty()))
-        {
+        let bucket = object.and_then(|(_, path)| path.split_once('/')).map(|(bucket, _)| bucket);
+        if bucket.is_none_or(str::is_empty) {
             return wrong("is not the ARN of an object in S3: it looks like arn:aws:s3:::BUCKET/PATH.env");
         }
-        if !file.ends_with(".env") {
+        if file.strip_suffix(".env").is_none() {
             return wrong("does not end in `.env`, as ECS wants it");
         }
         if files[..position].contains(file) {

@@ -223,6 +223,7 @@ fn words(error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn only_white_space_changes() {
@@ -244,6 +245,54 @@ mod tests {
         assert_eq!(Json::read(&json.pretty()).unwrap(), json);
         assert_eq!(json.get("é").unwrap().text().unwrap(), "é/");
         assert!(json.get("n").unwrap().is_null() && json.get("x").is_none());
+    }
+
+    /// Any document, with the numbers and strings that others write.
+    fn document() -> impl Strategy<Value = String> {
+        let number = "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?";
+        let string = r#""([a-z ✓]|\\["\\/bfnrt]|\\u[0-9a-c][0-9a-fA-F]{3}){0,8}""#;
+        let scalar = prop_oneof![number, string, Just("true".into()), Just("null".into())];
+        let space = "[ \t\r\n]{0,2}";
+        scalar.prop_recursive(4, 40, 5, move |inner| {
+            let items = prop::collection::vec((space, inner.clone()), 0..5);
+            let array = items.prop_map(|items| {
+                let items: Vec<_> = items.into_iter().map(|(space, item)| space + &item).collect();
+                format!("[{}]", items.join(","))
+            });
+            let members = prop::collection::hash_map("[a-z]{1,3}", (space, inner), 0..5);
+            let object = members.prop_map(|members| {
+                let members: Vec<_> = members
+                    .into_iter()
+                    .map(|(key, (space, value))| format!("{space}\"{key}\"{space}:{space}{value}"))
+                    .collect();
+                format!("{{{}}}", members.join(","))
+            });
+            prop_oneof![array, object]
+        })
+    }
+
+    proptest! {
+        /// What is read and written again differs in white space alone, and is the same to serde_json.
+        #[test]
+        fn nothing_is_lost(text in document()) {
+            let json = Json::read(&text).unwrap();
+            let again = json.pretty();
+            prop_assert_eq!(without_space(&again), without_space(&text));
+            prop_assert_eq!(Json::read(&again).unwrap(), json);
+        }
+    }
+
+    /// `text` without the white space between its values.
+    fn without_space(text: &str) -> String {
+        let (mut kept, mut in_string, mut escaped) = (String::new(), false, false);
+        for c in text.chars() {
+            if in_string || !c.is_ascii_whitespace() {
+                kept.push(c);
+            }
+            in_string = if escaped { in_string } else { in_string != (c == '"') };
+            escaped = in_string && !escaped && c == '\\';
+        }
+        kept
     }
 
     #[test]

@@ -128,26 +128,26 @@ impl Definition {
             let found = self.containers.iter().position(|container| container::name(container) == *name);
             found.ok_or_else(|| EcsError::NoContainer { wanted: name.clone(), containers: self.named() })
         };
-        let mut named = names.iter().map(position).collect::<Result<Vec<_>, _>>()?;
-        named.sort_unstable();
-        named.dedup();
-        if let ([pin], false) = (pins, named.is_empty()) {
-            return Ok(named.into_iter().map(|position| (position, pin)).collect());
+        let mut wanted = names.iter().map(position).collect::<Result<Vec<_>, _>>()?;
+        wanted.sort_unstable();
+        wanted.dedup();
+        if let ([pin], false) = (pins, wanted.is_empty()) {
+            return Ok(wanted.into_iter().map(|position| (position, pin)).collect());
         }
         let pin_of = |position: usize| {
             let image = container::image(&self.containers[position])?;
             let repository = repository(&image)?;
             pins.iter().find(|pin| *pin.repository() == repository)
         };
-        let among = if named.is_empty() { (0..self.containers.len()).collect() } else { named.clone() };
+        let among = if wanted.is_empty() { (0..self.containers.len()).collect() } else { wanted.clone() };
         let found: Vec<_> = among.into_iter().filter_map(|place| Some((place, pin_of(place)?))).collect();
         let missing = || {
-            let wanted = pins.iter().map(|pin| pin.repository().to_string()).collect::<Vec<_>>().join(" or ");
-            EcsError::NoneMatches { wanted, containers: self.named() }
+            let all = pins.iter().map(|pin| pin.repository().to_string()).collect::<Vec<_>>();
+            EcsError::NoneMatches { wanted: all.join(" or "), containers: self.named() }
         };
         match (pins, self.containers.len()) {
             ([pin], 1) => Ok(vec![(0, pin)]),
-            _ if found.is_empty() || found.len() < named.len() => Err(missing()),
+            _ if found.is_empty() || found.len() < wanted.len() => Err(missing()),
             _ => Ok(found),
         }
     }
