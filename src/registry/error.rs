@@ -208,12 +208,12 @@ impl Failure for RegistryError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::RepositoryNotFound { repository, registry } if is_public(registry) => format!(
-                "create it by pushing with `--create-repository`, or with `aws ecr-public create-repository --region \
-                 us-east-1 --repository-name {repository}`; if it exists, check the account"
+                "create it by pushing with `--create-repository`, or with `consign repo create {repository} --public`; \
+                 if it exists, check the account"
             ),
             Self::NoPublicName { .. } => {
-                "write public.ecr.aws/ALIAS/NAME: the alias of your registry, as `aws ecr-public describe-registries \
-                 --region us-east-1` shows it, then a name of 2 to 205 characters"
+                "write public.ecr.aws/ALIAS/NAME: the alias of your registry, as `consign repo list --public` shows \
+                 it, then a name of 2 to 205 characters"
                     .into()
             }
             Self::NotOwnAlias { host, name, own, .. } => match own.first() {
@@ -222,8 +222,8 @@ impl Failure for RegistryError {
                      the repository lets this account push",
                     name.repository
                 ),
-                None => "the first public repository gives the registry its alias: make one with `aws ecr-public \
-                         create-repository --region us-east-1 --repository-name NAME`"
+                None => "the first public repository gives the registry its alias: make one with `consign repo create \
+                         NAME --public`"
                     .into(),
             },
             Self::NotInPublic { .. } => {

@@ -75,7 +75,7 @@ fn references() {
     ");
     insta::assert_snapshot!(tag("public.ecr.aws/api:1"), @r"
     error: `public.ecr.aws/api` is no repository of ECR Public
-    hint: write public.ecr.aws/ALIAS/NAME: the alias of your registry, as `aws ecr-public describe-registries --region us-east-1` shows it, then a name of 2 to 205 characters
+    hint: write public.ecr.aws/ALIAS/NAME: the alias of your registry, as `consign repo list --public` shows it, then a name of 2 to 205 characters
     ");
     insta::assert_snapshot!(t.consign(["build", "app", "--push"]).fails(2), @r"
     error: --push needs to know where to: there is no --tag

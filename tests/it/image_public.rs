@@ -133,6 +133,6 @@ fn registries_of_others_are_not_touched() {
     ----- stdout -----
     ----- stderr -----
     error: `public.ecr.aws/app` is no repository of ECR Public
-    hint: write public.ecr.aws/ALIAS/NAME: the alias of your registry, as `aws ecr-public describe-registries --region us-east-1` shows it, then a name of 2 to 205 characters
+    hint: write public.ecr.aws/ALIAS/NAME: the alias of your registry, as `consign repo list --public` shows it, then a name of 2 to 205 characters
     ");
 }

@@ -143,7 +143,7 @@ fn as_json() {
     ----- stdout -----
     ----- stderr -----
     error: the repository `none` does not exist in the registry public.ecr.aws/zdf6857b
-    hint: create it by pushing with `--create-repository`, or with `aws ecr-public create-repository --region us-east-1 --repository-name none`; if it exists, check the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create none --public`; if it exists, check the account
     ");
 }
 
@@ -426,12 +426,12 @@ fn a_repository_that_does_not_exist() {
     context: 4 entries, 41 B
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `none/app` does not exist in the registry public.ecr.aws/zdf6857b
-    hint: create it by pushing with `--create-repository`, or with `aws ecr-public create-repository --region us-east-1 --repository-name none/app`; if it exists, check the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create none/app --public`; if it exists, check the account
     ");
     insta::assert_snapshot!(t.consign(["tag", &tag, "2"]).fails(4), @r"
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `none/app` does not exist in the registry public.ecr.aws/zdf6857b
-    hint: create it by pushing with `--create-repository`, or with `aws ecr-public create-repository --region us-east-1 --repository-name none/app`; if it exists, check the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create none/app --public`; if it exists, check the account
     ");
 }
 
@@ -786,7 +786,7 @@ fn the_doctor_looks_at_all_that_the_push_needs_and_changes_nothing() {
     public.ecr.aws/zdf6857b/new
     good        alias                                  `zdf6857b` is the registry of this account, in us-east-1
     missing     repository                             does not exist in the registry public.ecr.aws/zdf6857b
-                                                       hint: create it by pushing with `--create-repository`, or with `aws ecr-public create-repository --region us-east-1 --repository-name new`; if it exists, check the account
+                                                       hint: create it by pushing with `--create-repository`, or with `consign repo create new --public`; if it exists, check the account
     good        tag 1                                  is new, as the repository is
     good        ecr-public:GetAuthorizationToken       is allowed
     good        sts:GetServiceBearerToken              is allowed

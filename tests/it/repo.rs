@@ -950,6 +950,6 @@ fn on_ecr_public() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `shop` does not exist in the registry public.ecr.aws/[ALIAS]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr-public create-repository --region us-east-1 --repository-name shop`; if it exists, check the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create shop --public`; if it exists, check the account
     ");
 }

@@ -233,7 +233,7 @@ fn another_repository_is_refused_before_anything_is_asked() {
     ");
     insta::assert_snapshot!(refused(&["public.ecr.aws/api:1", "2"]), @r"
     error: `public.ecr.aws/api` is no repository of ECR Public
-    hint: write public.ecr.aws/ALIAS/NAME: the alias of your registry, as `aws ecr-public describe-registries --region us-east-1` shows it, then a name of 2 to 205 characters
+    hint: write public.ecr.aws/ALIAS/NAME: the alias of your registry, as `consign repo list --public` shows it, then a name of 2 to 205 characters
     ");
 }
 
