@@ -1,10 +1,11 @@
 //! Which hosts are registries of ECR: AWS's own by their names, and the one that the settings name, an emulator's.
 
+use crate::auth::ECR_PUBLIC_REGION;
 use crate::auth::docker::protocol::host_of;
 use crate::base::RegistryHost;
 use crate::base::reference::private_host;
 
-/// A private registry of ECR.
+/// A registry of ECR.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EcrRegistry {
     /// The one of the account and region in use.
@@ -18,6 +19,11 @@ pub enum EcrRegistry {
         /// Its region.
         region: String,
     },
+    /// ECR Public, which has an API of its own.
+    Public {
+        /// `public.ecr.aws`
+        host: String,
+    },
 }
 
 impl EcrRegistry {
@@ -25,19 +31,15 @@ impl EcrRegistry {
     pub fn region(&self) -> Option<&str> {
         match self {
             Self::Named { region, .. } => Some(region),
+            Self::Public { .. } => Some(ECR_PUBLIC_REGION),
             Self::Own | Self::Account(_) => None,
         }
     }
 }
 
-/// Why something is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotPrivateEcr {
-    /// ECR Public, which has an API of its own.
-    Public,
-    /// Something else.
-    Other,
-}
+/// It is no registry of ECR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotEcr;
 
 /// The hosts that are ECR's, besides AWS's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,7 +52,7 @@ pub struct EcrHosts {
 
 impl EcrHosts {
     /// The registry that `text` means: a host, with or without a scheme and a path, or the 12 digits of an account.
-    pub fn registry(&self, text: &str) -> Result<EcrRegistry, NotPrivateEcr> {
+    pub fn registry(&self, text: &str) -> Result<EcrRegistry, NotEcr> {
         if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(EcrRegistry::Account(text.to_owned()));
         }
@@ -60,8 +62,8 @@ impl EcrHosts {
         }
         match RegistryHost::new(&host) {
             RegistryHost::Ecr { host, region, .. } => Ok(EcrRegistry::Named { host, region }),
-            RegistryHost::EcrPublic { .. } => Err(NotPrivateEcr::Public),
-            RegistryHost::Other { .. } => Err(NotPrivateEcr::Other),
+            RegistryHost::EcrPublic { host } => Ok(EcrRegistry::Public { host }),
+            RegistryHost::Other { .. } => Err(NotEcr),
         }
     }
 
@@ -89,14 +91,14 @@ mod tests {
             ("123456789012.dkr.ecr.us-east-1.amazonaws.com", Ok(EcrRegistry::Own)),
             ("https://123456789012.dkr.ecr.us-east-1.amazonaws.com/v2/", Ok(EcrRegistry::Own)),
             ("http://127.0.0.1:4566", Ok(EcrRegistry::Own)),
-            ("127.0.0.1:4567", Err(NotPrivateEcr::Other)),
+            ("127.0.0.1:4567", Err(NotEcr)),
             (other, named(other, "us-gov-west-1")),
             ("210987654321", Ok(EcrRegistry::Account("210987654321".into()))),
-            ("https://PUBLIC.ecr.aws", Err(NotPrivateEcr::Public)),
-            ("https://index.docker.io/v1/", Err(NotPrivateEcr::Other)),
-            ("evil.example/123456789012.dkr.ecr.us-east-1.amazonaws.com", Err(NotPrivateEcr::Other)),
-            ("https://123456789012.dkr.ecr.us-east-1.amazonaws.com@evil.example", Err(NotPrivateEcr::Other)),
-            ("", Err(NotPrivateEcr::Other)),
+            ("https://PUBLIC.ecr.aws", Ok(EcrRegistry::Public { host: "public.ecr.aws".into() })),
+            ("https://index.docker.io/v1/", Err(NotEcr)),
+            ("evil.example/123456789012.dkr.ecr.us-east-1.amazonaws.com", Err(NotEcr)),
+            ("https://123456789012.dkr.ecr.us-east-1.amazonaws.com@evil.example", Err(NotEcr)),
+            ("", Err(NotEcr)),
         ] {
             assert_eq!(hosts.registry(text), expected, "{text}");
         }

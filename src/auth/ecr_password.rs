@@ -1,11 +1,15 @@
-//! The password for ECR's `/v2/`, which ECR itself gives to a session
-//! (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html>). The user is `AWS`.
+//! The password for `/v2/` of ECR and of ECR Public, which each gives to a session
+//! (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html>,
+//! <https://docs.aws.amazon.com/AmazonECRPublic/latest/APIReference/API_GetAuthorizationToken.html>). The user is `AWS`.
 
 use crate::auth::{AuthError, Session};
 use crate::base::failure::causes;
 use crate::base::{Secret, Timestamp};
-use aws_sdk_ecr::error::ProvideErrorMetadata as _;
+use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::DateTime;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -30,14 +34,31 @@ pub struct IssuedPassword {
 /// The password of a session, got when it is first needed.
 #[derive(Debug)]
 pub struct EcrPassword {
-    client: aws_sdk_ecr::Client,
+    issuer: Issuer,
     current: Mutex<Option<(Secret, Instant)>>,
 }
 
+/// Who gives it.
+#[derive(Debug)]
+enum Issuer {
+    Private(aws_sdk_ecr::Client),
+    Public(aws_sdk_ecrpublic::Client),
+}
+
 impl EcrPassword {
-    /// For the registries of `region`.
+    /// For the private registries of `region`.
     pub fn new(session: &Session, region: &str) -> Self {
-        Self { client: session.ecr(region), current: Mutex::default() }
+        Self { issuer: Issuer::Private(session.ecr(region)), current: Mutex::default() }
+    }
+
+    /// For ECR Public.
+    pub fn public(session: &Session) -> Self {
+        Self { issuer: Issuer::Public(session.ecr_public()), current: Mutex::default() }
+    }
+
+    /// Whether it is for ECR Public.
+    pub fn is_public(&self) -> bool {
+        matches!(self.issuer, Issuer::Public(_))
     }
 
     /// The password, which may be some hours old.
@@ -62,28 +83,49 @@ impl EcrPassword {
 
     /// A password to hand on: always a new one.
     pub async fn issue(&self) -> Result<IssuedPassword, Arc<AuthError>> {
-        let answer = self.client.get_authorization_token().send().await.map_err(|error| {
-            AuthError::inside(&error).unwrap_or_else(|| {
-                Arc::new(match error.as_service_error().and_then(|service| service.code()) {
-                    Some(code) => AuthError::EcrPasswordRefused {
-                        code: code.to_owned(),
-                        message: error.message().unwrap_or("AWS gave no message").to_owned(),
-                    },
-                    None => AuthError::EcrUnreachable { why: causes(&error) },
-                })
-            })
-        })?;
-        let data = answer.authorization_data().first();
-        let token = data.and_then(|data| data.authorization_token());
+        let (token, expires) = match &self.issuer {
+            Issuer::Private(client) => {
+                let answer = client.get_authorization_token().send().await;
+                let answer = answer.map_err(|error| self.refused(&error))?;
+                let data = answer.authorization_data.unwrap_or_default().into_iter().next();
+                data.map_or((None, None), |data| (data.authorization_token, data.expires_at))
+            }
+            // One object, where private ECR gives a list.
+            Issuer::Public(client) => {
+                let answer = client.get_authorization_token().send().await;
+                let answer = answer.map_err(|error| self.refused(&error))?;
+                let data = answer.authorization_data;
+                data.map_or((None, None), |data| (data.authorization_token, data.expires_at))
+            }
+        };
+        Self::of_token(token.as_deref(), expires)
+    }
+
+    /// The password in a token, which is user and password in base64.
+    fn of_token(token: Option<&str>, expires: Option<DateTime>) -> Result<IssuedPassword, Arc<AuthError>> {
         let decoded = token.and_then(|token| BASE64_STANDARD.decode(token).ok());
         let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok()).map(Secret::from);
         let pair = text.as_ref().and_then(|text| text.expose().split_once(':'));
         let password = pair.filter(|(user, _)| *user == ECR_USER).map(|(_, password)| Secret::new(password));
         let password = password.ok_or_else(|| AuthError::Unusable { what: "the password that ECR gave" })?;
-        let expires = data.and_then(|data| data.expires_at());
-        Ok(IssuedPassword {
-            password,
-            expires: expires.and_then(|time| Timestamp::from_second(time.secs()).ok()),
+        let expires = expires.and_then(|time| Timestamp::from_second(time.secs()).ok());
+        Ok(IssuedPassword { password, expires })
+    }
+
+    fn refused<E>(&self, error: &SdkError<E, HttpResponse>) -> Arc<AuthError>
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        if let Some(error) = AuthError::inside(error) {
+            return error;
+        }
+        let public = self.is_public();
+        Arc::new(match error.as_service_error().and_then(ProvideErrorMetadata::code) {
+            Some(code) => {
+                let message = error.message().unwrap_or("AWS gave no message").to_owned();
+                AuthError::EcrPasswordRefused { public, code: code.to_owned(), message }
+            }
+            None => AuthError::EcrUnreachable { public, why: causes(error) },
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Why we are nobody for AWS.
 
 use crate::auth::denied::Refusal;
-use crate::base::{Failure, Kind};
+use crate::base::{Failure, Kind, env};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -152,16 +152,20 @@ pub enum AuthError {
         why: String,
     },
     /// ECR gave no password for its `/v2/`.
-    #[error("ECR gave no password for its registry: GetAuthorizationToken: {code}: {message}")]
+    #[error("{} gave no password for its registry: GetAuthorizationToken: {code}: {message}", ecr(*public))]
     EcrPasswordRefused {
+        /// Whether it was ECR Public.
+        public: bool,
         /// AWS's error code.
         code: String,
         /// AWS's words.
         message: String,
     },
     /// ECR could not be asked for a password.
-    #[error("asking ECR for the password of its registry: {why}")]
+    #[error("asking {} for the password of its registry: {why}", ecr(*public))]
     EcrUnreachable {
+        /// Whether it was ECR Public.
+        public: bool,
         /// Why.
         why: String,
     },
@@ -171,6 +175,11 @@ pub enum AuthError {
         /// What.
         what: &'static str,
     },
+}
+
+/// Which of the two services.
+fn ecr(public: bool) -> &'static str {
+    if public { "ECR Public" } else { "ECR" }
 }
 
 impl AuthError {
@@ -256,13 +265,20 @@ impl Failure for AuthError {
                 "install the helper `docker-credential-…` that the file names, or log in without one: \
                  `docker login {host}`"
             ),
+            Self::EcrPasswordRefused { public: true, .. } => {
+                "the role needs the permissions `ecr-public:GetAuthorizationToken` and `sts:GetServiceBearerToken`, both \
+                 on `*`"
+                    .into()
+            }
             Self::EcrPasswordRefused { .. } => {
                 "the role needs the permission `ecr:GetAuthorizationToken` on `*`; a push with `--transport ecr` does \
                  without"
                     .into()
             }
-            Self::EcrUnreachable { .. } => {
-                "check the network, and `AWS_ENDPOINT_URL_ECR` if it is set; then run it again".into()
+            Self::EcrUnreachable { public, .. } => {
+                let variable =
+                    if *public { env::AWS_ENDPOINT_URL_ECR_PUBLIC } else { env::AWS_ENDPOINT_URL_ECR };
+                format!("check the network, and `{variable}` if it is set; then run it again")
             }
             Self::Unusable { .. } => "log in to the registry again: `docker login HOST`".into(),
         })

@@ -26,6 +26,6 @@ pub use ecr_hosts::{EcrHosts, EcrRegistry};
 pub use ecr_password::{ECR_USER, EcrPassword, IssuedPassword};
 pub use error::AuthError;
 pub use keys::StaticKeys;
-pub use session::{Caller, Session, SessionSettings};
+pub use session::{Caller, ECR_PUBLIC_REGION, Session, SessionSettings};
 pub use sts::{RoleSettings, WebIdentity};
 pub use token::{TokenFacts, TokenSource};

@@ -18,6 +18,25 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The region of ECR Public's API
+/// (<https://docs.aws.amazon.com/general/latest/gr/ecr-public.html>).
+pub const ECR_PUBLIC_REGION: &str = "us-east-1";
+
+/// A client of an SDK for a region, which renews credentials in the middle of everything. The SDKs share no type for it.
+macro_rules! client {
+    ($sdk:ident, $session:expr, $region:expr) => {
+        $sdk::Client::from_conf(
+            $sdk::config::Builder::from(&$session.config)
+                .region(Region::new($region.to_owned()))
+                // The cache is `Renewing`, which knows more than the clock.
+                .identity_cache($sdk::config::IdentityCache::no_cache())
+                .interceptor(RejectExpired($session.credentials.clone()))
+                .retry_classifier(RetryExpired)
+                .build(),
+        )
+    };
+}
+
 /// What a session is made of.
 #[derive(Debug, Clone, Default)]
 pub struct SessionSettings {
@@ -190,14 +209,17 @@ impl Session {
 
     /// An ECR client for `region`, which renews credentials in the middle of everything.
     pub fn ecr(&self, region: &str) -> aws_sdk_ecr::Client {
-        let config = aws_sdk_ecr::config::Builder::from(&self.config)
-            .region(Region::new(region.to_owned()))
-            // The cache is `Renewing`, which knows more than the clock.
-            .identity_cache(aws_sdk_ecr::config::IdentityCache::no_cache())
-            .interceptor(RejectExpired(self.credentials.clone()))
-            .retry_classifier(RetryExpired)
-            .build();
-        aws_sdk_ecr::Client::from_conf(config)
+        client!(aws_sdk_ecr, self, region)
+    }
+
+    /// A client for ECR Public, whose API is in one region, whatever region is in use.
+    pub fn ecr_public(&self) -> aws_sdk_ecrpublic::Client {
+        client!(aws_sdk_ecrpublic, self, ECR_PUBLIC_REGION)
+    }
+
+    /// An ECS client for `region`, which renews credentials in the middle of everything.
+    pub fn ecs(&self, region: &str) -> aws_sdk_ecs::Client {
+        client!(aws_sdk_ecs, self, region)
     }
 
     /// Gets the credentials, checks that their account is allowed, and returns the account if it is known.

@@ -3,6 +3,10 @@
 //! The timeline is a column of the table and not a diagram: it takes any name, needs no script, and stands beside the
 //! numbers that it explains.
 
+mod findings;
+
+pub use findings::findings;
+
 use crate::base::human;
 use crate::publish::{LayerReport, PlatformImage, Published};
 use std::fmt::Write as _;

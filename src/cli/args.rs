@@ -4,6 +4,7 @@
 #![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
 
 use super::bases::SourceOptions;
+use super::scan::ScanOptions;
 use super::tags::{LabelOptions, TagOptions};
 use crate::auth::StaticKeys;
 use crate::emulator::Quirk;
@@ -94,10 +95,20 @@ pub(super) enum Command {
     Diff(super::diff::Diff),
     /// Tell whether a push would work, and what is missing, before anything is built
     Doctor(super::doctor::Doctor),
+    /// Manage the lifecycle policy of a repository: which images go by themselves, and when
+    Lifecycle(super::lifecycle::Lifecycle),
     /// Print the IAM documents that a push needs
     Iam(super::iam::Iam),
+    /// Make, show, change and delete repositories of ECR
+    Repo(super::repo::Repo),
+    /// Have ECR look for vulnerabilities in an image, and show what it finds
+    Scan(super::scan::Scan),
     /// Put the digest of an image into what deploys it
     Deploy(super::deploy::Deploy),
+    /// List, show, tag and delete the images of a repository
+    Image(super::image::Image),
+    /// Show and change which repositories are copied to other regions and accounts
+    Replication(super::replication::Replication),
     /// Let Docker, podman and skopeo into ECR
     Login(super::login::Login),
     /// Take a login out again
@@ -167,7 +178,11 @@ pub(super) struct Build {
     #[command(flatten)]
     pub(super) aws: Aws,
     #[command(flatten)]
+    pub(super) scan: ScanOptions,
+    #[command(flatten)]
     pub(super) results: Results,
+    #[command(flatten)]
+    pub(super) replication: super::replication::WaitOptions,
 }
 
 const BUILD_EXAMPLES: &str = "\
@@ -294,6 +309,14 @@ pub(super) struct RegistryOptions {
     /// How ECR is talked to; every other registry is talked to as `oci`
     #[arg(long, env = "CONSIGN_TRANSPORT", value_name = "API", default_value = "ecr")]
     pub(super) transport: Transport,
+    #[command(flatten)]
+    pub(super) place: RegistryPlace,
+}
+
+/// Where the registry is, for commands that do not push.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Registry")]
+pub(super) struct RegistryPlace {
     /// Where /v2/ of an ECR host is found, if not at that host: an emulator
     #[arg(long, env = "CONSIGN_REGISTRY_ENDPOINT", value_name = "URL")]
     pub(super) registry_endpoint: Option<String>,
@@ -402,6 +425,8 @@ pub(super) struct Push {
     #[command(flatten)]
     pub(super) aws: Aws,
     #[command(flatten)]
+    pub(super) scan: ScanOptions,
+    #[command(flatten)]
     pub(super) results: Results,
 }
 
@@ -481,6 +506,9 @@ pub(super) struct Emulator {
     /// JSON file with what scans find
     #[arg(long, env = "CONSIGN_FINDINGS", value_name = "PATH")]
     pub(super) findings: Option<PathBuf>,
+    /// Seconds that a copy to another region or account takes
+    #[arg(long, env = "CONSIGN_REPLICATION_DELAY", value_name = "SECONDS", default_value = "0")]
+    pub(super) replication_delay: u64,
     /// File that gets a JSON line for each request
     #[arg(long, env = "CONSIGN_REQUEST_LOG", value_name = "PATH")]
     pub(super) request_log: Option<PathBuf>,

@@ -210,7 +210,7 @@ impl Bases {
             return Ok(Arc::clone(registry));
         }
         let names = std::slice::from_ref(at);
-        let session = if registries.in_ecr(names)? {
+        let session = if registries.needs_aws(names, Purpose::Pull)? {
             Some(self.session(registries.region(names)).await?)
         } else {
             None

@@ -8,7 +8,10 @@ use super::error::{CliError, Fail, auth, bad_option};
 use super::explain::{self, Explained};
 use super::images::Opener;
 use super::plan::{Asked, encoding, plan};
+use super::replication::Waiting;
+use super::repo::wanted::wanted;
 use super::results::ResultFiles;
+use super::scan::AfterPush;
 use super::settings::list;
 use super::tags::Derived;
 use super::targets::{Registries, ensure_repository, manifest_id, references};
@@ -17,14 +20,14 @@ use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::{Event, Once, Platform, Reference, Reporter, Secret};
 use crate::build::dockerfile::{self, NamedContext, Request};
 use crate::build::{BuildSettings, ImageFiles, Images, OpenImages, Output, Recipe, Recipes, output, prepare};
+use crate::ecr::repository::Wanted;
 use crate::image::choose::serves;
 use crate::image::{Annotations, Form, LayoutWriter};
 use crate::publish::{Destination, Published, Reuse, Target, publish};
 use crate::registry::Web;
 use crate::registry::distribution::Purpose;
-use crate::registry::ecr::NewRepository;
+use crate::spec::Plan;
 use crate::spec::dockerfile::{Dockerfile, Options};
-use crate::spec::{Plan, RepositorySettings};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,6 +49,7 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
             .into());
     }
     let targets = if args.push { registries.targets(&tags)? } else { Vec::new() };
+    let scan = AfterPush::check(&args.scan, &args.aws, args.push, &targets, &registries, context)?;
     let cache_from = references("--cache-from", &args.layers.cache_from)?;
     let mut results = ResultFiles::check(&args.results, &context.environment)?;
     let outputs: Vec<_> = args.outputs.iter().map(|text| parse_output(text)).collect::<Result<_, _>>()?;
@@ -76,9 +80,15 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         reuse: !args.layers.no_cache,
         now: i64::try_from(SystemClock.now().as_nanosecond()).unwrap_or(i64::MAX),
     };
-    let repository = new_repository(&plan.repository, file.as_deref())?;
+    let folder = file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    let repository = wanted(&plan.repository, folder)?;
+    if args.registry.create_repository {
+        registries.check_settings(&targets, &repository)?;
+    }
     let session =
-        if args.push { registries.session(&tags, &args.aws, &context.environment).await? } else { None };
+        if args.push { registries.session(&tags, &[], &args.aws, &context.environment).await? } else { None };
+    let (options, own) = (&args.replication, session.as_ref());
+    let waiting = Waiting::new(options, &targets, args.push, own, &registries, context).await?;
 
     context.reporter.event(Event::Started { what: format!("reading {}", args.context.display()) });
     let bases = Bases::new(&args.sources, &args.registry, &args.aws, context)?.with_session(session.clone());
@@ -112,10 +122,13 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         results.belong_to(push.authenticate().await?);
         let published = push.all(&targets, create).await?;
         recipes.first().cache.save(context.reporter.as_ref());
+        let found = scan.pass(&registries, session.as_ref(), &targets, &published, context).await?;
+        waiting.done(&targets, &published, own).await?;
         context.reporter.finish();
         results.write(&published)?;
         let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
         let mut json = json!({ "digest": published[0].digest, "published": published });
+        found.into_iter().for_each(|found| json["scans"] = found);
         if args.layers.explain {
             let all = published.iter().map(|image| (image.reference(), explain::pushed(&recipes, image)));
             explained(context, &mut json, &all.collect::<Vec<_>>());
@@ -230,7 +243,7 @@ fn split_lists(args: &mut Build, context: &Context) {
 }
 
 /// A reference without tag and digest.
-fn name(reference: &Reference) -> String {
+pub(super) fn name(reference: &Reference) -> String {
     Reference { tag: None, digest: None, ..reference.clone() }.to_string()
 }
 
@@ -262,26 +275,6 @@ fn one_image_an_archive(outputs: &[Output], platforms: &[Platform]) -> Result<()
         .into()),
         _ => Ok(()),
     }
-}
-
-/// The settings with which the repository would be created.
-fn new_repository(settings: &RepositorySettings, file: Option<&Path>) -> Result<NewRepository, Fail> {
-    let RepositorySettings { tag_mutability, tag_mutability_exclusions, scan_on_push, encryption, lifecycle } =
-        settings;
-    let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
-    let lifecycle = match lifecycle {
-        None => None,
-        Some(path) => Some(
-            fs_err::read_to_string(folder.join(path)).map_err(|error| CliError::input(error.to_string()))?,
-        ),
-    };
-    Ok(NewRepository {
-        tag_mutability: tag_mutability.clone(),
-        tag_mutability_exclusions: tag_mutability_exclusions.clone(),
-        scan_on_push: *scan_on_push,
-        encryption: encryption.as_ref().map(|e| (e.kind.clone(), e.key.clone())),
-        lifecycle,
-    })
 }
 
 /// Runs what blocks on a thread that may.
@@ -331,7 +324,7 @@ impl Push<'_> {
     async fn all(
         &self,
         targets: &[(Reference, Target)],
-        create: Option<&NewRepository>,
+        create: Option<&Wanted>,
     ) -> Result<Vec<Published>, Fail> {
         let (reporter, environment) = (&self.context.reporter, &self.context.environment);
         let mut opened = Vec::with_capacity(targets.len());

@@ -3,13 +3,14 @@
 use super::Context;
 use super::args::{Aws, RegistryOptions, Results};
 use super::bases::{Bases, SourceOptions};
+use super::build::name as repository_name;
 use super::error::{CliError, Fail, auth};
 use super::results::ResultFiles;
 use super::targets::{ensure_repository, manifest_id, references};
 use crate::base::{Event, ManifestDigest, Platform, Reference, human};
+use crate::ecr::repository::Wanted;
 use crate::publish::{Copied, How, Target, copy};
 use crate::registry::distribution::Purpose;
-use crate::registry::ecr::NewRepository;
 use crate::registry::{Bundle, ManifestId};
 use clap::Args;
 use serde_json::json;
@@ -57,9 +58,9 @@ pub(super) async fn run(args: Copy, context: &Context) -> Result<(), Fail> {
     let bases = Bases::new(&args.sources, &args.registry, &args.aws, context)?;
     let registries = bases.registries().clone();
     let targets = targets(&bases, &source, destinations)?;
-    let names: Vec<_> = targets.iter().map(|(name, _)| name.clone()).chain([source.clone()]).collect();
+    let names: Vec<_> = targets.iter().map(|(name, _)| name.clone()).collect();
     let environment = &context.environment;
-    let session = registries.session(&names, &args.aws, environment).await?;
+    let session = registries.session(&names, std::slice::from_ref(&source), &args.aws, environment).await?;
     if let Some(session) = &session {
         results.belong_to(session.authenticate().await.map_err(auth)?);
         context.reporter.event(Event::Authenticated { source: session.source().to_owned(), arn: None });
@@ -79,10 +80,9 @@ pub(super) async fn run(args: Copy, context: &Context) -> Result<(), Fail> {
     for (name, target) in &targets {
         let registry = registries.open(session.as_ref(), name, Purpose::Push, environment).await?;
         if args.registry.create_repository
-            && ensure_repository(&registry, &target.repository, &NewRepository::default(), context).await?
+            && ensure_repository(&registry, &target.repository, &Wanted::default(), context).await?
         {
-            let repository = target.repository.to_string();
-            context.reporter.event(Event::RepositoryCreated { repository });
+            context.reporter.event(Event::RepositoryCreated { repository: repository_name(name) });
         }
         // A mirror of the source is another registry than it.
         let mountable = registries.is_same_registry(session.as_ref(), &image.name, name).await?;

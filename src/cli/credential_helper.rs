@@ -109,6 +109,7 @@ async fn get(args: &CredentialHelper, context: &Context) -> Result<Option<Secret
         return Err(CliError::input(protocol::NO_SERVER).hinted("its name is read from stdin").into());
     }
     let registry = match args.location.hosts()?.registry(server) {
+        Ok(EcrRegistry::Public { host }) => return get_public(args, server, host, context).await,
         Ok(registry @ (EcrRegistry::Own | EcrRegistry::Named { .. })) => registry,
         // Twelve digits are an account to us, and no host to a client.
         Ok(EcrRegistry::Account(_)) | Err(_) => return Ok(None),
@@ -118,6 +119,28 @@ async fn get(args: &CredentialHelper, context: &Context) -> Result<Option<Secret
     let region = registry.region().unwrap_or(session.region());
     let issued = EcrPassword::new(&session, region).issue().await.map_err(auth)?;
     Ok(Some(protocol::answer(server, &issued.password)))
+}
+
+/// The answer for ECR Public. Everybody may pull from it, so what keeps us from getting a password is no failure: the
+/// client goes on without, and a push is refused by the registry.
+async fn get_public(
+    args: &CredentialHelper,
+    server: &str,
+    host: String,
+    context: &Context,
+) -> Result<Option<Secret>, Fail> {
+    let issue = async {
+        let session = open(&args.aws, &[EcrRegistry::Public { host }], context).await?;
+        session.authenticate().await.map_err(auth)?;
+        EcrPassword::public(&session).issue().await.map_err(auth)
+    };
+    match issue.await {
+        Ok(issued) => Ok(Some(protocol::answer(server, &issued.password))),
+        Err(failure) => {
+            context.printer.failure(&*failure);
+            Ok(None)
+        }
+    }
 }
 
 /// The registry in use, if its name follows from the settings; AWS is not asked, as clients list before every build.

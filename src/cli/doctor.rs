@@ -64,7 +64,7 @@ pub(super) async fn run(mut args: Doctor, context: &Context) -> Result<(), Fail>
 
     let mut report = Report::default();
     report.push(ci(context));
-    let session = if tags.is_empty() || registries.in_ecr(&tags)? {
+    let session = if tags.is_empty() || registries.needs_aws(&tags, Purpose::Push)? {
         let origin = region_origin(&args, named.as_deref(), context);
         identity(&settings, &origin, context, &mut report).await?
     } else {
@@ -79,7 +79,7 @@ pub(super) async fn run(mut args: Doctor, context: &Context) -> Result<(), Fail>
         report.push(Check::not_checked("repository", "no --tag says which one it would be"));
     }
     for (reference, target) in &targets {
-        let in_ecr = registries.in_ecr(std::slice::from_ref(reference))?;
+        let in_ecr = registries.needs_aws(std::slice::from_ref(reference), Purpose::Push)?;
         let found = match &session {
             _ if !in_ecr => {
                 let registry = registries.open(None, reference, Purpose::Push, &context.environment).await?;

@@ -26,6 +26,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<ExitCode, Fail>
         strict_oci,
         iam,
         findings,
+        replication_delay,
         request_log,
         command,
     } = args;
@@ -48,6 +49,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<ExitCode, Fail>
         strict_oci,
         iam,
         findings,
+        replication_delay: std::time::Duration::from_secs(replication_delay),
         clock: Arc::new(SystemClock),
         ..Settings::default()
     };

@@ -27,6 +27,16 @@ impl CliError {
         Self { kind: Kind::Internal, message: message.into(), hint: None }
     }
 
+    /// The registry would refuse it, or is not as it would have to be.
+    pub(super) fn refused(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Refused, message: message.into(), hint: None }
+    }
+
+    /// `failure` once more, to be given another hint.
+    pub(super) fn again(failure: &dyn Failure) -> Self {
+        Self { kind: failure.kind(), message: failure.to_string(), hint: failure.hint() }
+    }
+
     /// A gate said no.
     pub(super) fn gate(message: impl Into<String>) -> Self {
         Self { kind: Kind::Gate, message: message.into(), hint: None }

@@ -2,16 +2,17 @@
 
 use super::Context;
 use super::args::{Existing, Push};
-use super::build::blocking;
+use super::build::{blocking, name};
 use super::error::{CliError, Fail, auth};
 use super::results::ResultFiles;
+use super::scan::AfterPush;
 use super::tags::Derived;
 use super::targets::{Registries, ensure_repository, manifest_id, references};
 use crate::base::{BlobDigest, Event, ManifestDigest, MediaType, Reference, human};
+use crate::ecr::repository::Wanted;
 use crate::image::{Descriptor, ImageConfig, Index, Layout, Manifest, Report, validate as recompute};
 use crate::publish::{Finished, publish_finished};
 use crate::registry::distribution::Purpose;
-use crate::registry::ecr::NewRepository;
 use crate::registry::{AnyRegistry, Registry as _, RegistryError, RemoteBlobs, StoredManifest};
 use futures::TryStreamExt as _;
 use serde_json::{Value, json};
@@ -25,10 +26,11 @@ pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
     let names = derived.names;
     let registries = Registries::new(&args.registry, &args.aws)?;
     let targets = registries.targets(&names)?;
+    let scan = AfterPush::check(&args.scan, &args.aws, true, &targets, &registries, context)?;
     let results = ResultFiles::check(&args.results, &context.environment)?;
     let source = args.source.clone();
     let image = blocking(move || finished(&source)).await?;
-    let session = registries.session(&names, &args.aws, &context.environment).await?;
+    let session = registries.session(&names, &[], &args.aws, &context.environment).await?;
     if let Some(session) = &session {
         session.authenticate().await.map_err(auth)?;
         context.reporter.event(Event::Authenticated { source: session.source().to_owned(), arn: None });
@@ -37,18 +39,20 @@ pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
     for (reference, target) in &targets {
         let environment = &context.environment;
         let registry = registries.open(session.as_ref(), reference, Purpose::Push, environment).await?;
-        let settings = NewRepository::default();
+        let settings = Wanted::default();
         if args.registry.create_repository
             && ensure_repository(&registry, &target.repository, &settings, context).await?
         {
-            let repository = target.repository.to_string();
-            context.reporter.event(Event::RepositoryCreated { repository });
+            context.reporter.event(Event::RepositoryCreated { repository: name(reference) });
         }
         published.push(publish_finished(&registry, &image, target, &context.reporter).await?);
     }
+    let found = scan.pass(&registries, session.as_ref(), &targets, &published, context).await?;
     results.write(&published)?;
     let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
-    context.printer.result(&lines, &json!({ "digest": published[0].digest, "published": published }))?;
+    let mut json = json!({ "digest": published[0].digest, "published": published });
+    found.into_iter().for_each(|found| json["scans"] = found);
+    context.printer.result(&lines, &json)?;
     Ok(())
 }
 
@@ -84,7 +88,7 @@ async fn find(existing: &Existing, context: &Context) -> Result<Named, Fail> {
     let reference = references("IMAGE", std::slice::from_ref(name)).map_err(not_found)?.remove(0);
     let registries = Registries::new(options, aws)?;
     let names = [reference.clone()];
-    let session = registries.session(&names, aws, &context.environment).await?;
+    let session = registries.session(&[], &names, aws, &context.environment).await?;
     if let Some(session) = &session {
         session.authenticate().await.map_err(auth)?;
     }

@@ -9,7 +9,7 @@ use super::settings::list;
 use crate::base::{Event, Failure, RegistryHost, env};
 use crate::ecr::iam::{
     Account, Creation, Document, Partition, Provider, Push, Region, Registry, RepositoryPattern, Trust,
-    push_policy, repository_policy,
+    public_repository, push_policy, repository_policy,
 };
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
@@ -102,7 +102,10 @@ Examples:
   The registry of another account; its repository needs a policy too, see `consign iam repository-policy`:
     consign iam push-policy --repository 210987654321.dkr.ecr.eu-west-1.amazonaws.com/shop/api
 
-The statement ConsignReuse can be left out: pushes then work, and reuse less.";
+  ECR Public, whose registries have an alias in place of an account:
+    consign iam push-policy --repository public.ecr.aws/a1b2c3d4/shop/api --account 123456789012
+
+The statements ConsignReuse and ConsignPublicReuse can be left out: pushes then work, and reuse less.";
 
 #[derive(Debug, Args)]
 struct RepositoryPolicy {
@@ -210,12 +213,17 @@ pub(super) fn run(args: Iam, context: &Context) -> Result<(), Fail> {
 
 fn push(args: PushPolicy, context: &Context) -> Result<Document, Fail> {
     let role = args.role_to_assume.as_deref();
-    let mut resources = Vec::new();
+    let (mut private, mut public) = (Vec::new(), Vec::new());
     for text in list(context, "repositories", args.repositories) {
         let (host, name) = match text.split_once('/') {
             Some((first, name)) if first.contains(['.', ':']) => (Some(RegistryHost::new(first)), name),
             _ => (None, text.as_str()),
         };
+        if let Some(RegistryHost::EcrPublic { host }) = &host {
+            let name = public_name(host, name)?;
+            public.push(public_repository(&account(args.account.as_deref(), role)?, &name));
+            continue;
+        }
         let name: RepositoryPattern = name.parse()?;
         let registry = match host {
             Some(RegistryHost::Ecr { account, region, .. }) => {
@@ -224,7 +232,7 @@ fn push(args: PushPolicy, context: &Context) -> Result<Document, Fail> {
             Some(other) => {
                 return Err(bad_option(
                     "--repository",
-                    format!("`{other}` is not the host of a private ECR registry"),
+                    format!("`{other}` is not the host of an ECR registry"),
                 ));
             }
             None => Registry {
@@ -241,14 +249,28 @@ fn push(args: PushPolicy, context: &Context) -> Result<Document, Fail> {
                 },
             },
         };
-        resources.push(registry.repository(&name));
+        private.push(registry.repository(&name));
     }
     let creation = match (args.create_repository, args.lifecycle_policy) {
         (false, _) => Creation::Never,
         (true, false) => Creation::IfAbsent,
         (true, true) => Creation::WithLifecyclePolicy,
     };
-    Ok(push_policy(args.pushing.push(creation), &resources))
+    if args.lifecycle_policy && !public.is_empty() {
+        return Err(bad_option("--lifecycle-policy", "ECR Public has no lifecycle policies"));
+    }
+    Ok(push_policy(args.pushing.push(creation), &private, &public))
+}
+
+/// The repositories that `ALIAS/NAME` means on ECR Public. ARNs have the account and no alias.
+fn public_name(host: &str, text: &str) -> Result<RepositoryPattern, Fail> {
+    match text.split_once('/') {
+        Some((alias, name)) if !alias.contains('*') => Ok(name.parse()?),
+        _ => Err(bad_option(
+            "--repository",
+            format!("`{host}/{text}` is no repository of ECR Public: those are {host}/ALIAS/NAME"),
+        )),
+    }
 }
 
 fn trust(args: TrustPolicy, context: &Context) -> Result<Document, Fail> {

@@ -83,8 +83,8 @@ async fn create(mut args: Create, context: &Context) -> Result<(), Fail> {
     let target = target(&registries, &tags)?;
     let results = ResultFiles::check(&args.results, &context.environment)?;
     let all: Vec<_> = tags.iter().chain(&images).cloned().collect();
-    let session = session(&registries, &all, &args.aws, context).await?;
     let purpose = if args.dry_run { Purpose::Pull } else { Purpose::Push };
+    let session = session(&registries, &all, purpose, &args.aws, context).await?;
     let registry = registries.open(session.as_ref(), &reference, purpose, &context.environment).await?;
     let named = args.sources.iter().zip(&images);
     let sources: Vec<_> =

@@ -10,7 +10,7 @@ use super::http;
 use super::settings::list;
 use super::targets::{authority, endpoint, session};
 use crate::auth::docker::{ConfigFile, Keeper, helper, protocol};
-use crate::auth::ecr_hosts::NotPrivateEcr;
+use crate::auth::ecr_hosts::NotEcr;
 use crate::auth::program::on_path;
 use crate::auth::{AuthError, ECR_USER, EcrHosts, EcrPassword, EcrRegistry, IssuedPassword, Session};
 use crate::base::clock::rfc3339;
@@ -31,6 +31,9 @@ Examples:
 
   No password on disk: Docker asks consign for one whenever it needs one
     consign login --helper --link-dir /usr/local/bin
+
+  ECR Public, to push there with Docker, besides the private registry of an account:
+    consign login public.ecr.aws 123456789012
 
   Let Docker itself store the password:
     consign login --print-password | docker login --username AWS --password-stdin REGISTRY
@@ -54,7 +57,8 @@ A password that was copied elsewhere holds on until its 12 hours are over.";
 #[derive(Debug, Args)]
 #[command(after_help = LOGIN_EXAMPLES)]
 pub(super) struct Login {
-    /// Registries of ECR: hosts, or the 12 digits of accounts (default: the one of the account and region in use)
+    /// Registries of ECR: hosts, the 12 digits of accounts, or public.ecr.aws (default: the private one of the account
+    /// and region in use)
     #[arg(value_name = "REGISTRY", env = "CONSIGN_REGISTRIES", value_delimiter = ',')]
     registries: Vec<String>,
     /// Print the password, alone, and write nothing
@@ -123,19 +127,11 @@ impl Location {
 /// The registries that were named.
 fn registries(texts: &[String], hosts: &EcrHosts) -> Result<Vec<EcrRegistry>, Fail> {
     let registry = |text: &String| {
-        hosts.registry(text).map_err(|why| {
-            let error = CliError::input(format!("`{text}` is not a private registry of ECR"));
-            let error = match why {
-                NotPrivateEcr::Public => error.hinted(
-                    "images of ECR Public are pulled without a login; to push there: `aws ecr-public get-login-password \
-                     --region us-east-1 | docker login --username AWS --password-stdin public.ecr.aws`",
-                ),
-                NotPrivateEcr::Other => error.hinted(
-                    "it looks like 123456789012.dkr.ecr.eu-west-1.amazonaws.com; for any other registry there is \
-                     `docker login`",
-                ),
-            };
-            Fail::from(error)
+        hosts.registry(text).map_err(|NotEcr| {
+            Fail::from(CliError::input(format!("`{text}` is not a registry of ECR")).hinted(
+                "it looks like 123456789012.dkr.ecr.eu-west-1.amazonaws.com, or it is public.ecr.aws; for any other \
+                 registry there is `docker login`",
+            ))
         })
     };
     texts.iter().map(registry).collect()
@@ -183,8 +179,10 @@ pub(super) async fn login(mut args: Login, context: &Context) -> Result<(), Fail
     let file =
         Place { auth_file: args.file.registry_auth_file.clone(), environment: context.environment.clone() };
     file.open()?;
+    let is_written_out =
+        |registry: &EcrRegistry| matches!(registry, EcrRegistry::Named { .. } | EcrRegistry::Public { .. });
     let lines = if args.helper {
-        let names = if wanted.iter().all(|registry| matches!(registry, EcrRegistry::Named { .. })) {
+        let names = if wanted.iter().all(is_written_out) {
             names(&wanted, &hosts, None).await?
         } else {
             names(&wanted, &hosts, Some(&open(&args.aws, &wanted, context).await?)).await?
@@ -213,33 +211,57 @@ pub(super) async fn login(mut args: Login, context: &Context) -> Result<(), Fail
 
 /// The session for these registries. Nothing is asked of AWS yet.
 pub(super) async fn open(aws: &Aws, wanted: &[EcrRegistry], context: &Context) -> Result<Session, Fail> {
-    let region = wanted.iter().find_map(EcrRegistry::region).map(str::to_owned);
-    session(aws, region, &context.environment, http()?).await
+    let private = wanted.iter().filter(|registry| !matches!(registry, EcrRegistry::Public { .. }));
+    // That of ECR Public says nothing of where a private registry is.
+    let region = match private.clone().next() {
+        Some(_) => private.into_iter().find_map(EcrRegistry::region),
+        None => wanted.iter().find_map(EcrRegistry::region),
+    };
+    session(aws, region.map(str::to_owned), &context.environment, http()?).await
 }
 
-/// The host of each registry, and its region, each once. Without a session, only those that are written out have one.
+/// For which registries a password is good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scope {
+    /// All private ones of a region.
+    Region(String),
+    /// ECR Public.
+    Public,
+}
+
+impl Scope {
+    fn password(&self, session: &Session) -> EcrPassword {
+        match self {
+            Self::Region(region) => EcrPassword::new(session, region),
+            Self::Public => EcrPassword::public(session),
+        }
+    }
+}
+
+/// The host of each registry, and which password it takes, each once. Without a session, only those that are written out have one.
 async fn names(
     wanted: &[EcrRegistry],
     hosts: &EcrHosts,
     session: Option<&Session>,
-) -> Result<Vec<(String, String)>, Fail> {
+) -> Result<Vec<(String, Scope)>, Fail> {
     let mut names = Vec::new();
     for registry in wanted {
         let session = || session.ok_or_else(|| CliError::internal("a registry is meant that only AWS knows"));
         let name = match registry {
-            EcrRegistry::Named { host, region } => (host.clone(), region.clone()),
+            EcrRegistry::Named { host, region } => (host.clone(), Scope::Region(region.clone())),
+            EcrRegistry::Public { host } => (host.clone(), Scope::Public),
             EcrRegistry::Account(account) => {
                 let (session, region) = (session()?, session()?.region());
                 // An emulator's registry has a name of its own; AWS need not be asked whose account it is.
                 let is_own = hosts.own.is_some() && session.account().await.map_err(auth)? == *account;
                 let host =
                     if is_own { hosts.own_host(account, region) } else { private_host(account, region) };
-                (host, region.to_owned())
+                (host, Scope::Region(region.to_owned()))
             }
             EcrRegistry::Own => {
                 let session = session()?;
                 let (account, region) = (session.account().await.map_err(auth)?, session.region());
-                (hosts.own_host(&account, region), region.to_owned())
+                (hosts.own_host(&account, region), Scope::Region(region.to_owned()))
             }
         };
         if !names.contains(&name) {
@@ -252,17 +274,17 @@ async fn names(
 /// A password for each registry. One opens all registries of a region.
 async fn passwords(
     session: &Session,
-    names: Vec<(String, String)>,
+    names: Vec<(String, Scope)>,
 ) -> Result<Vec<(String, IssuedPassword)>, Fail> {
-    let mut by_region: Vec<(String, IssuedPassword)> = Vec::new();
+    let mut by_scope: Vec<(Scope, IssuedPassword)> = Vec::new();
     let mut passwords = Vec::new();
-    for (host, region) in names {
-        let known = by_region.iter().find(|(known, _)| *known == region).map(|(_, issued)| issued.clone());
+    for (host, scope) in names {
+        let known = by_scope.iter().find(|(known, _)| *known == scope).map(|(_, issued)| issued.clone());
         let issued = match known {
             Some(issued) => issued,
             None => {
-                let issued = EcrPassword::new(session, &region).issue().await.map_err(auth)?;
-                by_region.push((region, issued.clone()));
+                let issued = scope.password(session).issue().await.map_err(auth)?;
+                by_scope.push((scope, issued.clone()));
                 issued
             }
         };
@@ -314,7 +336,7 @@ fn store(place: &Place, passwords: Vec<(String, IssuedPassword)>) -> Result<Vec<
 }
 
 /// Names this program as the helper of the registries.
-fn register(place: &Place, names: Vec<(String, String)>) -> Result<Vec<LoggedIn>, Fail> {
+fn register(place: &Place, names: Vec<(String, Scope)>) -> Result<Vec<LoggedIn>, Fail> {
     let mut file = place.open()?;
     let path = file.path().to_owned();
     let mut lines = Vec::new();

@@ -6,6 +6,8 @@ mod args;
 mod bases;
 mod build;
 mod check;
+mod confirm;
+mod control;
 mod copy;
 mod credential_helper;
 mod deploy;
@@ -17,15 +19,21 @@ mod existing;
 mod explain;
 mod github;
 mod iam;
+mod image;
 mod images;
 mod index;
+mod lifecycle;
 mod login;
 mod plan;
 mod printer;
 mod pull;
+mod repo;
+mod replication;
 mod report;
 mod results;
+mod scan;
 mod settings;
+mod table;
 mod tag;
 mod tags;
 mod targets;
@@ -172,13 +180,18 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Pull(args) => Box::pin(pull::run(args, context)).await,
             Command::Copy(args) => Box::pin(copy::run(args, context)).await,
             Command::Tag(args) => Box::pin(tag::run(args, context)).await,
+            Command::Image(args) => image::run(args, context).await,
             Command::Index(args) => index::run(args, context).await,
             Command::Inspect(args) => existing::inspect(args, context).await,
             Command::Validate(args) => existing::validate(args, context).await,
             Command::Diff(args) => Box::pin(diff::run(args, context)).await,
             Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
-            Command::Deploy(args) => deploy::run(args, context),
+            Command::Deploy(args) => deploy::run(args, context).await,
             Command::Iam(args) => iam::run(args, context),
+            Command::Lifecycle(args) => Box::pin(lifecycle::run(args, context)).await,
+            Command::Repo(args) => Box::pin(repo::run(args, context)).await,
+            Command::Scan(args) => Box::pin(scan::run(args, context)).await,
+            Command::Replication(args) => Box::pin(replication::run(args, context)).await,
             Command::Login(args) => Box::pin(login::login(args, context)).await,
             Command::Logout(args) => login::logout(args, context).await,
             Command::CredentialHelper(args) => return credential_helper::run(args, context).await,

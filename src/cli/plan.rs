@@ -164,7 +164,7 @@ pub(super) fn encoding(options: &LayerOptions) -> Result<Encoding, Fail> {
 }
 
 /// A JSON array of strings, or words as a shell splits them.
-fn words(option: &str, text: &str) -> Result<Vec<String>, Fail> {
+pub(super) fn words(option: &str, text: &str) -> Result<Vec<String>, Fail> {
     if text.trim_start().starts_with('[') {
         let wrong = |error| bad_option(option, format!("`{text}` is not a JSON array of strings: {error}"));
         return serde_json::from_str(text).map_err(wrong);

@@ -182,7 +182,16 @@ const NOT_SET: &str = "not set";
 /// token can be put anywhere by mistake.
 fn shown(id: &str, value: &str) -> String {
     if let Some((name, _)) = value.split_once('=')
-        && matches!(id, "env" | "labels" | "annotations" | "arguments")
+        && matches!(
+            id,
+            "env"
+                | "labels"
+                | "annotations"
+                | "arguments"
+                | "environment_variables"
+                | "docker_labels"
+                | "log_configuration_options"
+        )
         && ["secret", "token", "password", "key"].iter().any(|word| name.to_lowercase().contains(word))
     {
         return format!("{name}=[redacted]");

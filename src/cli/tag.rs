@@ -50,7 +50,7 @@ pub(super) async fn run(args: Tag, context: &Context) -> Result<(), Fail> {
     let results = ResultFiles::check(&args.results, &context.environment)?;
     let target = target(&registries, &tags)?;
     let names: Vec<_> = std::iter::once(reference.clone()).chain(tags.iter().cloned()).collect();
-    let session = session(&registries, &names, &args.aws, context).await?;
+    let session = session(&registries, &names, Purpose::Push, &args.aws, context).await?;
     let environment = &context.environment;
     let registry = registries.open(session.as_ref(), &reference, Purpose::Push, environment).await?;
     let source = Source { name: format!("`{}`", args.reference), id: manifest_id(&reference) };
@@ -70,15 +70,20 @@ pub(super) fn target(registries: &Registries, tags: &[Reference]) -> Result<Targ
     Ok(target)
 }
 
-/// The session, if the repository is in ECR; and it has been shown to AWS. Fails before that unless all of `names` are in
+/// The session, if the repository needs one; and it has been shown to AWS. Fails before that unless all of `names` are in
 /// the repository of the first one.
 pub(super) async fn session(
     registries: &Registries,
     names: &[Reference],
+    purpose: Purpose,
     aws: &Aws,
     context: &Context,
 ) -> Result<Option<Session>, Fail> {
-    let session = registries.session(names, aws, &context.environment).await?;
+    let (pushed, read) = match purpose {
+        Purpose::Push => (names, &[][..]),
+        Purpose::Pull => (&[][..], names),
+    };
+    let session = registries.session(pushed, read, aws, &context.environment).await?;
     same_repository(registries, session.as_ref(), names).await?;
     if let Some(session) = &session {
         session.authenticate().await.map_err(auth)?;

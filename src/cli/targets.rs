@@ -1,21 +1,23 @@
 //! From the references that a user wrote to the registries, repositories and tags that are meant.
 
-use super::args::{Aws, RegistryOptions, Transport};
+use super::args::{Aws, RegistryOptions, RegistryPlace, Transport};
 use super::build::blocking;
 use super::error::{CliError, Fail, auth, bad_option};
 use super::{Context, http, http_for_uploads};
 use crate::auth::token::TokenSettings;
-use crate::auth::{EcrPassword, RoleSettings, Session, SessionSettings, docker};
+use crate::auth::{ECR_PUBLIC_REGION, EcrPassword, RoleSettings, Session, SessionSettings, docker};
 use crate::base::clock::SystemClock;
 use crate::base::docker_name::in_full;
 use crate::base::reference::private_host;
 use crate::base::{
     Backoff, Env, Event, Reference, RegistryHost, RelativeReference, RepositoryName, Tag, env,
 };
+use crate::ecr::repository::{Ensured, Wanted, ensure};
 use crate::publish::Target;
 use crate::registry::distribution::{Credentials, Purpose, Settings};
-use crate::registry::ecr::{Ecr, NewRepository};
-use crate::registry::{AnyRegistry, Distribution, Ensured, ManifestId, Registry as _, RegistryError};
+use crate::registry::ecr::Ecr;
+use crate::registry::ecr_public::{EcrPublic, PublicImages, PublicName};
+use crate::registry::{AnyRegistry, Distribution, ManifestId, Registry as _, RegistryError};
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -55,10 +57,19 @@ enum Registry {
     Own,
     /// A private one that was written out.
     Named { host: String, account: String, region: String },
-    /// ECR Public, which is read without an account.
+    /// ECR Public, which is read without an account, and pushed to with one.
     Public { host: String },
     /// Any registry that is not ECR.
     Other { host: String },
+}
+
+/// Who answers for a repository of ECR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Control {
+    /// The API of private registries.
+    Private,
+    /// The API of ECR Public.
+    Public,
 }
 
 /// Where registries are, what they are called, and how they are talked to.
@@ -87,13 +98,18 @@ const HASTE: Backoff =
 impl Registries {
     /// Reads the options.
     pub(super) fn new(options: &RegistryOptions, aws: &Aws) -> Result<Self, Fail> {
-        let endpoint = match &options.registry_endpoint {
+        Self::at(&options.place, aws).map(|registries| registries.over(options.transport))
+    }
+
+    /// Reads the options of commands that only use ECR's own API.
+    pub(super) fn at(place: &RegistryPlace, aws: &Aws) -> Result<Self, Fail> {
+        let endpoint = match &place.registry_endpoint {
             None => None,
             Some(text) => Some(endpoint(text).map_err(|why| bad_option("--registry-endpoint", why))?),
         };
         let endpoint_host = endpoint.as_ref().map(authority);
-        let own_host = options.registry_host.clone().or_else(|| endpoint_host.clone());
-        let (transport, backoff, patience) = (options.transport, backoff(aws), PATIENCE);
+        let own_host = place.registry_host.clone().or_else(|| endpoint_host.clone());
+        let (transport, backoff, patience) = (Transport::Ecr, backoff(aws), PATIENCE);
         Ok(Self { transport, backoff, endpoint, own_host, endpoint_host, patience })
     }
 
@@ -165,36 +181,49 @@ impl Registries {
             {
                 Ok(region == session.region() && account == session.account().await.map_err(auth)?)
             }
+            // It has two hosts.
+            (Registry::Public { .. }, Registry::Public { .. }, _) => Ok(true),
             (one, other, _) => Ok(one == other),
         }
     }
 
-    /// The region that the first reference with a full ECR host names.
+    /// The region that the first reference with a full ECR host names. ECR Public's counts if nothing is in the registry
+    /// in use, whose region nobody has named then.
     pub(super) fn region(&self, references: &[Reference]) -> Option<String> {
-        references.iter().find_map(|reference| match self.meant(reference) {
-            Ok(Registry::Named { region, .. }) => Some(region),
+        let meant: Vec<_> = references.iter().filter_map(|reference| self.meant(reference).ok()).collect();
+        let named = meant.iter().find_map(|registry| match registry {
+            Registry::Named { region, .. } => Some(region.clone()),
             _ => None,
-        })
+        });
+        let is_public = |registry: &Registry| matches!(registry, Registry::Public { .. });
+        let public = meant.iter().any(is_public) && !meant.contains(&Registry::Own);
+        named.or_else(|| public.then(|| ECR_PUBLIC_REGION.to_owned()))
     }
 
-    /// Whether any of the references is in ECR; who pushes elsewhere needs no AWS.
-    pub(super) fn in_ecr(&self, references: &[Reference]) -> Result<bool, Fail> {
+    /// Whether AWS is needed for any of the references: for those in ECR, and to push to ECR Public.
+    pub(super) fn needs_aws(&self, references: &[Reference], purpose: Purpose) -> Result<bool, Fail> {
         let meant =
             references.iter().map(|reference| self.meant(reference)).collect::<Result<Vec<_>, _>>()?;
-        Ok(meant.iter().any(|registry| matches!(registry, Registry::Own | Registry::Named { .. })))
+        Ok(meant.iter().any(|registry| match registry {
+            Registry::Own | Registry::Named { .. } => true,
+            Registry::Public { .. } => purpose == Purpose::Push,
+            Registry::Other { .. } => false,
+        }))
     }
 
-    /// The AWS session, if any of the references is in ECR. Nothing is asked of AWS yet.
+    /// The AWS session, if it is needed to push to any of `pushed` or to read any of `read`. Nothing is asked of AWS yet.
     pub(super) async fn session(
         &self,
-        references: &[Reference],
+        pushed: &[Reference],
+        read: &[Reference],
         aws: &Aws,
         environment: &Env,
     ) -> Result<Option<Session>, Fail> {
-        if !self.in_ecr(references)? {
+        if !self.needs_aws(pushed, Purpose::Push)? && !self.needs_aws(read, Purpose::Pull)? {
             return Ok(None);
         }
-        session(aws, self.region(references), environment, http()?).await.map(Some)
+        let region = self.region(&[pushed, read].concat());
+        session(aws, region, environment, http()?).await.map(Some)
     }
 
     /// The registry that `reference` means. Asks for credentials where they are.
@@ -206,35 +235,35 @@ impl Registries {
         environment: &Env,
     ) -> Result<AnyRegistry, Fail> {
         let meant = self.meant(reference)?;
-        if purpose == Purpose::Push {
-            check_writable(&meant, reference)?;
-        }
         let session = session.ok_or_else(|| CliError::internal("ECR is meant, and there is no AWS session"));
-        let (session, ecr, region) = match meant {
+        let (session, meant) = match meant {
             Registry::Other { host } => {
                 return self.by_docker_login(host, None, purpose, environment).await;
             }
-            Registry::Public { host } => {
+            Registry::Public { host } if purpose == Purpose::Pull => {
                 return self.by_docker_login(host, self.endpoint.clone(), purpose, environment).await;
             }
-            Registry::Named { host, account, region } => {
+            Registry::Public { host } => {
                 let session = session?;
-                (session, Ecr::new(session, host, Some(account), &region), region)
+                let images = Distribution::new(Settings {
+                    host: host.clone(),
+                    endpoint: self.endpoint.clone(),
+                    credentials: Credentials::Ecr(Arc::new(EcrPassword::public(session))),
+                    purpose,
+                    backoff: self.backoff,
+                    patience: self.patience,
+                    http: http_for_uploads()?,
+                })?;
+                return Ok(AnyRegistry::EcrPublic(PublicImages::new(EcrPublic::new(session, host), images)));
             }
-            Registry::Own => {
-                let session = session?;
-                let region = session.region().to_owned();
-                let host = match &self.own_host {
-                    Some(host) => host.clone(),
-                    None => private_host(&session.account().await.map_err(auth)?, &region),
-                };
-                (session, Ecr::new(session, host, None, &region), region)
-            }
+            private @ (Registry::Own | Registry::Named { .. }) => (session?, private),
         };
+        let endpoint = self.endpoint.clone();
+        let (ecr, region) = self.private(session, meant).await?;
         let credentials = Credentials::Ecr(Arc::new(EcrPassword::new(session, &region)));
         let v2 = |http, backoff| Settings {
             host: ecr.host().to_owned(),
-            endpoint: self.endpoint.clone(),
+            endpoint,
             credentials,
             purpose,
             backoff,
@@ -254,6 +283,47 @@ impl Registries {
                 Ok(AnyRegistry::EcrDistribution { control: ecr, images })
             }
         }
+    }
+
+    /// A private registry with its region.
+    async fn private(&self, session: &Session, meant: Registry) -> Result<(Ecr, String), Fail> {
+        match meant {
+            Registry::Named { host, account, region } => {
+                Ok((Ecr::new(session, host, Some(account), &region), region))
+            }
+            Registry::Own => {
+                let region = session.region().to_owned();
+                let host = match &self.own_host {
+                    Some(host) => host.clone(),
+                    None => private_host(&session.account().await.map_err(auth)?, &region),
+                };
+                Ok((Ecr::new(session, host, None, &region), region))
+            }
+            Registry::Public { host } | Registry::Other { host } => {
+                Err(CliError::internal(format!("`{host}` was taken for a private registry")).into())
+            }
+        }
+    }
+
+    /// Who answers for `reference` where repositories and what is in them are managed.
+    pub(super) fn control(&self, reference: &Reference) -> Result<Control, Fail> {
+        match self.meant(reference)? {
+            Registry::Own | Registry::Named { .. } => Ok(Control::Private),
+            Registry::Public { .. } => Ok(Control::Public),
+            Registry::Other { host } => Err(CliError::input(format!(
+                "`{reference}` is in {host}, which is not ECR: repositories are managed in ECR only"
+            ))
+            .hinted(
+                "a name without a host means the private registry of the account and region in use; \
+                 public.ecr.aws/ALIAS/NAME means ECR Public",
+            )
+            .into()),
+        }
+    }
+
+    /// The private registry that `reference` is in, by its own API, with its region.
+    pub(super) async fn ecr(&self, session: &Session, reference: &Reference) -> Result<(Ecr, String), Fail> {
+        self.private(session, self.meant(reference)?).await
     }
 
     /// A registry that is shown what Docker's files hold for it, or nothing.
@@ -286,7 +356,9 @@ impl Registries {
                 .into());
             }
             let registry = self.meant(reference)?;
-            check_writable(&registry, reference)?;
+            if let Registry::Public { host } = &registry {
+                PublicName::of(host, &reference.repository)?;
+            }
             let tag = match &reference.tag {
                 Some(tag) => tag.clone(),
                 None => latest(),
@@ -305,17 +377,20 @@ impl Registries {
         }
         Ok(targets.into_iter().map(|(_, reference, target)| (reference, target)).collect())
     }
-}
 
-/// Nothing is pushed to ECR Public, whose tokens are got from an API of its own.
-fn check_writable(registry: &Registry, reference: &Reference) -> Result<(), Fail> {
-    match registry {
-        Registry::Public { .. } => Err(CliError::input(format!(
-            "`{reference}` is in ECR Public, from which this version of consign reads, and to which it does not push"
-        ))
-        .hinted("push to a private repository, or to a registry that is not ECR")
-        .into()),
-        _ => Ok(()),
+    /// Fails if one of the repositories can't be made like this, before anything is made.
+    pub(super) fn check_settings(
+        &self,
+        targets: &[(Reference, Target)],
+        wanted: &Wanted,
+    ) -> Result<(), Fail> {
+        for (reference, _) in targets {
+            let private_only = wanted.private_only();
+            if matches!(self.meant(reference)?, Registry::Public { .. }) && !private_only.is_empty() {
+                return Err(RegistryError::NotInPublic { settings: private_only }.into());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -323,10 +398,10 @@ fn check_writable(registry: &Registry, reference: &Reference) -> Result<(), Fail
 pub(super) async fn ensure_repository(
     registry: &AnyRegistry,
     repository: &RepositoryName,
-    settings: &NewRepository,
+    wanted: &Wanted,
     context: &Context,
 ) -> Result<bool, Fail> {
-    match registry.ensure_repository(repository, settings).await? {
+    match ensure(registry, repository, wanted).await? {
         Ensured::Existed => Ok(false),
         Ensured::Created => Ok(true),
         Ensured::ByItself => {

@@ -6,7 +6,8 @@
 
 use crate::base::docker_name::in_full;
 use crate::base::reference::ParseReferenceError;
-use crate::base::{Failure, Kind, ManifestDigest, Reference, Tag, docker_name};
+use crate::base::{Failure, Kind, ManifestDigest, Platform, Reference, Tag, docker_name};
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::str::FromStr;
@@ -22,6 +23,8 @@ pub struct Pin {
     pub tag: Option<Tag>,
     /// Of the manifest or index.
     pub digest: ManifestDigest,
+    /// For which platform it is, if it was named in a document that tells.
+    pub platform: Option<Platform>,
 }
 
 /// Why there is no image to pin.
@@ -126,6 +129,7 @@ impl FromStr for Pin {
             name: name.to_owned(),
             tag: reference.tag.clone(),
             digest,
+            platform: None,
             repository: Reference { tag: None, digest: None, ..reference },
         })
     }
@@ -159,7 +163,10 @@ pub fn distinct(pins: Vec<Pin>) -> Result<Vec<Pin>, PinError> {
     for pin in pins {
         match distinct.iter_mut().find(|known| known.repository == pin.repository) {
             None => distinct.push(pin),
-            Some(known) if known.digest == pin.digest => known.tag = known.tag.take().or(pin.tag),
+            Some(known) if known.digest == pin.digest => {
+                known.tag = known.tag.take().or(pin.tag);
+                known.platform = known.platform.take().or(pin.platform);
+            }
             Some(known) => {
                 return Err(PinError::Ambiguous {
                     repository: pin.name,
@@ -207,17 +214,27 @@ fn from_metadata(metadata: &Map<String, Value>) -> Result<Vec<Pin>, PinError> {
     if names.is_empty() {
         return Err(PinError::Document("`image.name` is empty, so it was not pushed under a name"));
     }
-    names.into_iter().map(|name| with_digest(name, digest)).collect()
+    let platform = platform(metadata.get("containerimage.descriptor"));
+    names.into_iter().map(|name| Ok(Pin { platform: platform.clone(), ..with_digest(name, digest)? })).collect()
+}
+
+/// The platform of a descriptor or of a published image; an index has none.
+fn platform(document: Option<&Value>) -> Option<Platform> {
+    let platform = document?.get("platform")?;
+    Platform::deserialize(platform).ok().filter(Platform::is_named)
 }
 
 /// One image of `consign build --push --format json`.
 fn published_image(image: &Value) -> Result<Pin, PinError> {
     let text = |key| image.get(key).and_then(Value::as_str);
     match (text("repository"), text("digest")) {
-        (Some(repository), Some(digest)) => match image.pointer("/tags/0").and_then(Value::as_str) {
-            Some(tag) => with_digest(&format!("{repository}:{tag}"), digest),
-            None => with_digest(repository, digest),
-        },
+        (Some(repository), Some(digest)) => {
+            let pin = match image.pointer("/tags/0").and_then(Value::as_str) {
+                Some(tag) => with_digest(&format!("{repository}:{tag}"), digest),
+                None => with_digest(repository, digest),
+            };
+            Ok(Pin { platform: platform(Some(image)), ..pin? })
+        }
         _ => Err(PinError::Document("an image of `published` has no `repository` or no `digest`")),
     }
 }
@@ -305,6 +322,22 @@ mod tests {
         assert!(error("{}").contains("neither"));
         assert!(error("[]").contains("not an object"));
         assert!(error("{\"a\": ").contains("not JSON"));
+    }
+
+    #[test]
+    fn the_platform_if_it_is_told() {
+        let one = |text: Value| pins(&text.to_string()).unwrap().remove(0).platform.map(|one| one.to_string());
+        let metadata = |platform: Value| {
+            let descriptor = json!({ "digest": ONE, "platform": platform });
+            json!({ "containerimage.digest": ONE, "containerimage.descriptor": descriptor, "image.name": "a1:1" })
+        };
+        let arm = json!({ "architecture": "arm64", "os": "linux" });
+        assert_eq!(one(metadata(arm.clone())).unwrap(), "linux/arm64");
+        let image = json!({ "repository": ECR, "digest": ONE, "platform": arm });
+        assert_eq!(one(json!({ "published": [image] })).unwrap(), "linux/arm64");
+        for nothing in [json!(null), json!({ "os": "linux" }), json!({ "architecture": "", "os": "" })] {
+            assert_eq!(one(metadata(nothing)), None);
+        }
     }
 
     #[test]

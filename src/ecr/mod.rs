@@ -2,4 +2,10 @@
 //! whether it would work. Never pushes layers.
 
 pub mod iam;
+pub mod lifecycle;
 pub mod preflight;
+pub mod repository;
+pub mod scan;
+pub mod image;
+pub mod preflight;
+pub mod replication;

@@ -32,6 +32,7 @@ pub(super) struct App {
     pub(super) registry_host: Option<String>,
     pub(super) audiences: Vec<String>,
     pub(super) credential_lifetime: Duration,
+    pub(super) replication_delay: Duration,
     pub(super) part_size: u64,
     pub(super) quotas: Quotas,
     /// None: nothing is throttled.

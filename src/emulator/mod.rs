@@ -111,6 +111,8 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
     /// How long a session lasts at most, whatever is asked for.
     pub credential_lifetime: Duration,
+    /// How long a copy to another registry takes; on AWS it is minutes.
+    pub replication_delay: Duration,
     /// The file that says what scans find, as `emulator/ecr/findings.rs` describes it; without one, nothing.
     pub findings: Option<PathBuf>,
     /// The audiences that the account's OIDC provider is registered with.
@@ -137,6 +139,7 @@ impl Default for Settings {
             faults: Vec::new(),
             clock: Arc::new(SystemClock),
             credential_lifetime: Duration::from_hours(12),
+            replication_delay: Duration::ZERO,
             findings: None,
             audiences: vec!["sts.amazonaws.com".into()],
             iam: None,
@@ -186,6 +189,7 @@ impl Emulator {
             registry_host: settings.registry_host,
             audiences: settings.audiences,
             credential_lifetime: settings.credential_lifetime,
+            replication_delay: settings.replication_delay,
             quotas: settings.quotas,
             rates: settings.enforce_rates.then(|| Rates::new(&settings.quirks)),
             strict_oci: settings.strict_oci,

@@ -10,6 +10,8 @@ pub(super) struct Tasks {
     running: Mutex<JoinSet<()>>,
     /// Held while a tag is carried from one registry to another, so that the last word stays the last.
     pub(super) order: Mutex<()>,
+    /// Wakes what only lets time pass.
+    stop: tokio::sync::Notify,
 }
 
 impl Tasks {
@@ -19,8 +21,14 @@ impl Tasks {
         running.spawn(task);
     }
 
+    /// Ends when the emulator is about to stop.
+    pub(super) async fn stopping(&self) {
+        self.stop.notified().await;
+    }
+
     /// Waits until nothing goes on any more.
     pub(super) async fn finish(&self) {
+        self.stop.notify_waiters();
         loop {
             let mut running =
                 std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));

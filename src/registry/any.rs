@@ -1,6 +1,7 @@
 //! One registry of any kind, for callers that learn from a reference which kind it is.
 
-use super::ecr::{Ecr, NewRepository};
+use super::ecr::Ecr;
+use super::ecr_public::PublicImages;
 use super::{
     Distribution, Download, ManifestId, OnProgress, Put, Registry, RegistryError, Source, StoredManifest,
     Uploaded,
@@ -21,35 +22,10 @@ pub enum AnyRegistry {
         /// For images.
         images: Distribution,
     },
+    /// ECR Public, to push to. To be read it is like any other registry.
+    EcrPublic(PublicImages),
     /// Any other registry.
     Distribution(Distribution),
-}
-
-/// What became of the wish that a repository exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ensured {
-    /// It was made.
-    Created,
-    /// It was there.
-    Existed,
-    /// The registry makes repositories by itself when something is pushed to them.
-    ByItself,
-}
-
-impl AnyRegistry {
-    /// Makes the repository if it is absent, where that has to be done at all.
-    pub async fn ensure_repository(
-        &self,
-        repository: &RepositoryName,
-        settings: &NewRepository,
-    ) -> Result<Ensured, RegistryError> {
-        let ecr = match self {
-            Self::Ecr(ecr) | Self::EcrDistribution { control: ecr, .. } => ecr,
-            Self::Distribution(_) => return Ok(Ensured::ByItself),
-        };
-        let created = ecr.ensure_repository(repository, settings).await?;
-        Ok(if created { Ensured::Created } else { Ensured::Existed })
-    }
 }
 
 /// Does the same with whichever registry it is.
@@ -57,6 +33,7 @@ macro_rules! each {
     ($this:ident, $registry:ident => $does:expr) => {
         match $this {
             Self::Ecr($registry) => $does,
+            Self::EcrPublic($registry) => $does,
             Self::EcrDistribution { images: $registry, .. } | Self::Distribution($registry) => $does,
         }
     };

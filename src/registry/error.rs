@@ -2,8 +2,9 @@
 
 use crate::auth::AuthError;
 use crate::base::docker_name::DOCKER_HUB;
-use crate::base::{Failure, Kind, ManifestDigest, RepositoryName, Tag};
+use crate::base::{Failure, Kind, ManifestDigest, RegistryHost, RepositoryName, Tag, env};
 use crate::image::NoPlatform;
+use crate::registry::ecr_public::PublicName;
 use std::sync::Arc;
 
 /// A call to a registry failed.
@@ -17,6 +18,36 @@ pub enum RegistryError {
         repository: RepositoryName,
         /// Where it was looked for.
         registry: String,
+    },
+    /// A name on ECR Public has no alias in front, or a name that can't be one behind it.
+    #[error("`{host}/{path}` is no repository of ECR Public")]
+    NoPublicName {
+        /// `public.ecr.aws`
+        host: String,
+        /// What stands behind it.
+        path: RepositoryName,
+    },
+    /// The repository is in the registry of another account, which does not let us in.
+    #[error(
+        "`{host}/{name}` is not in the registry of this account on ECR Public, {}{}",
+        known_as(own),
+        in_brackets(said)
+    )]
+    NotOwnAlias {
+        /// `public.ecr.aws`
+        host: String,
+        /// The repository.
+        name: PublicName,
+        /// The names that the registry of the account has.
+        own: Vec<String>,
+        /// What was refused because of it, if it was tried.
+        said: Option<String>,
+    },
+    /// A repository was to be made on ECR Public in a way that is possible on private ECR alone.
+    #[error("repositories on ECR Public have no such settings: {}", settings.join(", "))]
+    NotInPublic {
+        /// The settings, by their names in `consign.yaml`.
+        settings: Vec<&'static str>,
     },
     /// The tag belongs to another image and can't be moved.
     #[error(
@@ -161,17 +192,45 @@ impl Failure for RegistryError {
             | Self::Refused { .. }
             | Self::Incomplete { .. }
             | Self::Nonsense { .. } => Kind::Refused,
-            Self::Denied { .. } | Self::NotLoggedIn { .. } => Kind::Denied,
+            Self::Denied { .. } | Self::NotLoggedIn { .. } | Self::NotOwnAlias { .. } => Kind::Denied,
             Self::Exhausted { .. } | Self::UploadLost { .. } => Kind::Exhausted,
             Self::NoPlatform(error) => error.kind(),
             Self::Auth(error) => error.kind(),
             Self::Source(error) => error.kind(),
-            Self::BadHost { .. } | Self::Corrupt { .. } | Self::WrongSize { .. } => Kind::Input,
+            Self::BadHost { .. }
+            | Self::Corrupt { .. }
+            | Self::WrongSize { .. }
+            | Self::NoPublicName { .. }
+            | Self::NotInPublic { .. } => Kind::Input,
         }
     }
 
     fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::RepositoryNotFound { repository, registry } if is_public(registry) => format!(
+                "create it by pushing with `--create-repository`, or with `aws ecr-public create-repository --region \
+                 us-east-1 --repository-name {repository}`; if it exists, check the account"
+            ),
+            Self::NoPublicName { .. } => {
+                "write public.ecr.aws/ALIAS/NAME: the alias of your registry, as `aws ecr-public describe-registries \
+                 --region us-east-1` shows it, then a name of 2 to 205 characters"
+                    .into()
+            }
+            Self::NotOwnAlias { host, name, own, .. } => match own.first() {
+                Some(alias) => format!(
+                    "push to {host}/{alias}/{}; what others have on ECR Public can only be read, unless the policy of \
+                     the repository lets this account push",
+                    name.repository
+                ),
+                None => "the first public repository gives the registry its alias: make one with `aws ecr-public \
+                         create-repository --region us-east-1 --repository-name NAME`"
+                    .into(),
+            },
+            Self::NotInPublic { .. } => {
+                "leave these out of `repository:` where the push goes to ECR Public, or leave `--create-repository` out and \
+                 make the repository beforehand"
+                    .into()
+            }
             Self::RepositoryNotFound { repository, .. } => format!(
                 "create it by pushing with `--create-repository`, or with `aws ecr create-repository \
                  --repository-name {repository}`; if it exists, check the region and the account"
@@ -179,8 +238,9 @@ impl Failure for RegistryError {
             Self::TagImmutable { .. } => {
                 "push under a new tag, or delete the tag in the registry first".into()
             }
-            Self::Denied { operation, code, .. } if code.contains("AccessDenied") => {
-                format!("the role needs the permission `ecr:{operation}` on the repository")
+            Self::Denied { operation, code, resource, .. } if code.contains("AccessDenied") => {
+                let on = if resource.contains('/') { "the repository" } else { "`*`" };
+                format!("the role needs the permission `{}:{operation}` on {on}", service(resource))
             }
             Self::Denied { operation, .. } if is_distribution(operation) => {
                 "the registry knows these credentials, and they may not do this: give their owner the right to push \
@@ -223,10 +283,13 @@ impl Failure for RegistryError {
                  is not sent twice"
                     .into()
             }
-            Self::Exhausted { .. } => {
-                "check the network, and `AWS_ENDPOINT_URL_ECR` if it is set; then run the same command again: \
-                 what is stored is not sent twice"
-                    .into()
+            Self::Exhausted { resource, .. } => {
+                let variable =
+                    if is_public(resource) { env::AWS_ENDPOINT_URL_ECR_PUBLIC } else { env::AWS_ENDPOINT_URL_ECR };
+                format!(
+                    "check the network, and `{variable}` if it is set; then run the same command again: what is stored \
+                     is not sent twice"
+                )
             }
             Self::BadHost { .. } => {
                 "write HOST/NAME or HOST:PORT/NAME; NAME alone means ECR in the account and region in use".into()
@@ -250,6 +313,31 @@ impl Failure for RegistryError {
             _ => return None,
         })
     }
+}
+
+/// Whether a repository or registry, named with its host, is on ECR Public.
+fn is_public(resource: &str) -> bool {
+    let host = resource.split('/').next().unwrap_or_default();
+    matches!(RegistryHost::new(host), RegistryHost::EcrPublic { .. })
+}
+
+/// What IAM calls the service that a resource is of.
+pub(crate) fn service(resource: &str) -> &'static str {
+    if is_public(resource) { "ecr-public" } else { "ecr" }
+}
+
+/// How a registry is called, for people.
+fn known_as(aliases: &[String]) -> String {
+    match aliases {
+        [] => "which has no alias yet".into(),
+        [one] => format!("which is called `{one}`"),
+        more => format!("which is called `{}`", more.join("` and `")),
+    }
+}
+
+/// More of what is known, after what counts.
+fn in_brackets(said: &Option<String>) -> String {
+    said.as_ref().map_or_else(String::new, |said| format!(" ({said})"))
 }
 
 /// Whether an operation is one of the distribution API, which is written as method and resource.

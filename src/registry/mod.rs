@@ -1,7 +1,7 @@
 //! Registries: what is there, sending blobs and manifests, and getting them.
 //!
-//! [`Registry`] is what the later rooms see; [`ecr`] speaks ECR's own API (layer parts, `PutImage`), [`distribution`]
-//! the API of all registries (`/v2/`), and [`AnyRegistry`] is either. A blob's
+//! [`Registry`] is what the later rooms see; [`ecr`] speaks ECR's own API (layer parts, `PutImage`), [`ecr_public`] that
+//! of ECR Public, [`distribution`] the API of all registries (`/v2/`), and [`AnyRegistry`] is any of them. A blob's
 //! bytes come from a [`Source`], which can make them as often as it is asked, so a broken upload starts anew
 //! without a temporary copy. Nothing here decides what is built.
 
@@ -11,6 +11,7 @@ pub mod bundle;
 pub mod distribution;
 mod download;
 pub mod ecr;
+pub mod ecr_public;
 pub mod error;
 mod feed;
 pub mod image;
@@ -21,7 +22,7 @@ mod share;
 pub mod source;
 mod web;
 
-pub use any::{AnyRegistry, Ensured};
+pub use any::AnyRegistry;
 pub use bridge::wait;
 pub use bundle::{Bundle, Member};
 pub use distribution::Distribution;

@@ -9,13 +9,15 @@ pub mod ignore;
 pub mod kind;
 pub mod plan;
 pub mod problem;
+pub mod repository;
 pub mod wildcard;
 pub mod yaml;
 
 pub use ignore::{PatternError, Patterns};
 pub use kind::{Kind, kind};
-pub use plan::{Encryption, ImageSettings, LayerPlan, Modes, Owner, Plan, RepositorySettings};
+pub use plan::{ImageSettings, LayerPlan, Modes, Owner, Plan};
 pub use problem::{Problem, SpecError};
+pub use repository::{CatalogSettings, Encryption, PolicySource, RepositorySettings, TextSource};
 pub use wildcard::Wildcard;
 
 /// The plan for a directory without any instructions: all of it goes to `dest`, which is then also the working

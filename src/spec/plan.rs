@@ -1,5 +1,6 @@
 //! The plan: everything that decides what the image will be, checked and complete.
 
+use super::repository::RepositorySettings;
 use crate::base::Platform;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ pub struct Plan {
     pub layers: Vec<LayerPlan>,
     /// How a container is run.
     pub config: ImageSettings,
-    /// Settings of the repository, for when it is created.
+    /// How the repository is to be.
     pub repository: RepositorySettings,
 }
 
@@ -114,28 +115,4 @@ pub struct ImageSettings {
     pub annotations: BTreeMap<String, String>,
     /// The signal that asks it to stop.
     pub stop_signal: Option<String>,
-}
-
-/// Settings of a repository; what is not set is ECR's default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RepositorySettings {
-    /// Whether a tag can be moved: `MUTABLE`, `IMMUTABLE`, `IMMUTABLE_WITH_EXCLUSION`, `MUTABLE_WITH_EXCLUSION`.
-    pub tag_mutability: Option<String>,
-    /// Wildcards that except tags from `tag_mutability`.
-    pub tag_mutability_exclusions: Vec<String>,
-    /// Whether each image is scanned when it arrives.
-    pub scan_on_push: Option<bool>,
-    /// `AES256`, `KMS` or `KMS_DSSE`, and the key for the latter two.
-    pub encryption: Option<Encryption>,
-    /// A lifecycle policy: a file below the folder of the `consign.yaml`.
-    pub lifecycle: Option<PathBuf>,
-}
-
-/// How a repository is encrypted. It can't be changed later.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encryption {
-    /// `AES256`, `KMS` or `KMS_DSSE`.
-    pub kind: String,
-    /// Id, ARN or alias of the key.
-    pub key: Option<String>,
 }

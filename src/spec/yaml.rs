@@ -5,12 +5,15 @@
 
 mod check;
 mod node;
+mod repository;
 
-use super::plan::{Encryption, ImageSettings, LayerPlan, Modes, Plan, RepositorySettings};
+use super::plan::{ImageSettings, LayerPlan, Modes, Plan};
 use super::problem::SpecError;
 use crate::base::docker_name;
-use check::{Checker, Fields};
-use node::{Document, Node};
+pub(crate) use check::{Checker, Fields};
+use node::Document;
+pub(crate) use node::Node;
+use repository::repository;
 use std::path::Path;
 
 /// The version of the format that this program reads.
@@ -19,19 +22,28 @@ pub const API_VERSION: &str = "consign/v1";
 /// Reads the text of a `consign.yaml`; `file` is its name in messages. `layers` is empty if the key is left
 /// out, which means all of the context in one layer; where that goes, the caller knows.
 pub fn parse(file: &Path, text: &str) -> Result<Plan, SpecError> {
+    read(file, text, "consign.yaml", plan)
+}
+
+/// Reads a text by the rules of a `consign.yaml`, for rooms that have files of their own. Messages call the whole of it
+/// `whole`; `read` gives none if something is wrong, of which the checker knows.
+pub(crate) fn read<T>(
+    file: &Path,
+    text: &str,
+    whole: &'static str,
+    read: impl FnOnce(&mut Checker, &Node) -> Option<T>,
+) -> Result<T, SpecError> {
     let document = Document::parse(text).map_err(|problem| SpecError::new(file, vec![problem]))?;
-    let mut checker = Checker::default();
-    let plan = plan(&mut checker, document.root());
-    match (plan, checker.into_problems(&document)) {
-        (Some(plan), problems) if problems.is_empty() => Ok(plan),
+    let mut checker = Checker::new(whole);
+    let value = read(&mut checker, document.root());
+    match (value, checker.into_problems(&document)) {
+        (Some(value), problems) if problems.is_empty() => Ok(value),
         (_, problems) => Err(SpecError::new(file, problems)),
     }
 }
 
-/// None if something is wrong; then `checker` knows what. The same goes for all functions below.
-fn plan(checker: &mut Checker, root: &Node) -> Option<Plan> {
-    let keys = ["apiVersion", "base", "platforms", "layers", "config", "repository"];
-    let fields = checker.map(root, "", &keys)?;
+/// Notes if a file does not begin with the version that this program reads.
+pub(crate) fn api_version(checker: &mut Checker, root: &Node, fields: &Fields<'_>) -> Option<()> {
     match fields.text(checker, "apiVersion") {
         Some(version) if version != API_VERSION => {
             let node = fields.get("apiVersion")?;
@@ -44,6 +56,14 @@ fn plan(checker: &mut Checker, root: &Node) -> Option<Plan> {
         }
         _ => {}
     }
+    Some(())
+}
+
+/// None if something is wrong; then `checker` knows what. The same goes for all functions below.
+fn plan(checker: &mut Checker, root: &Node) -> Option<Plan> {
+    let keys = ["apiVersion", "base", "platforms", "layers", "config", "repository"];
+    let fields = checker.map(root, "", &keys)?;
+    api_version(checker, root, &fields)?;
     let base = match fields.text(checker, "base") {
         Some("scratch") | None => None,
         Some(text) => match base_name(text) {
@@ -149,43 +169,6 @@ fn config(checker: &mut Checker, node: &Node) -> Option<ImageSettings> {
         annotations: annotations.into_iter().collect(),
         stop_signal: fields.get("stopSignal").and_then(|node| checker.signal(node, "config.stopSignal")),
     })
-}
-
-fn repository(checker: &mut Checker, node: &Node) -> Option<RepositorySettings> {
-    const MUTABILITY: [&str; 4] =
-        ["MUTABLE", "IMMUTABLE", "MUTABLE_WITH_EXCLUSION", "IMMUTABLE_WITH_EXCLUSION"];
-    let keys = ["tagMutability", "tagMutabilityExclusions", "scanOnPush", "encryption", "lifecycle"];
-    let fields = checker.map(node, "repository", &keys)?;
-    let exclusions = fields.items(checker, "tagMutabilityExclusions", Checker::owned);
-    let tag_mutability = fields
-        .get("tagMutability")
-        .and_then(|node| checker.one_of(node, "repository.tagMutability", &MUTABILITY));
-    if let Some(node) = fields.get("tagMutabilityExclusions")
-        && !tag_mutability.as_deref().is_some_and(|value| value.ends_with("_EXCLUSION"))
-    {
-        let hint = "set `tagMutability` to `IMMUTABLE_WITH_EXCLUSION` or `MUTABLE_WITH_EXCLUSION`".into();
-        checker.fail(node, "exclusions without a `tagMutability` that has them".into(), Some(hint));
-    }
-    Some(RepositorySettings {
-        tag_mutability,
-        tag_mutability_exclusions: exclusions.unwrap_or_default(),
-        scan_on_push: fields.get("scanOnPush").and_then(|node| checker.flag(node, "repository.scanOnPush")),
-        encryption: fields.get("encryption").and_then(|node| encryption(checker, node)),
-        lifecycle: fields.get("lifecycle").and_then(|node| checker.path_below(node, "repository.lifecycle")),
-    })
-}
-
-fn encryption(checker: &mut Checker, node: &Node) -> Option<Encryption> {
-    let fields = checker.map(node, "repository.encryption", &["type", "key"])?;
-    let kind = fields.required(checker, "type", |checker, node, place| {
-        checker.one_of(node, place, &["AES256", "KMS", "KMS_DSSE"])
-    })?;
-    let key = fields.text(checker, "key").map(str::to_owned);
-    if let (Some(node), "AES256") = (fields.get("key"), kind.as_str()) {
-        let hint = "leave `key` out, or use the type `KMS`".into();
-        checker.fail(node, "`AES256` has no key of yours".into(), Some(hint));
-    }
-    Some(Encryption { kind, key })
 }
 
 #[cfg(test)]

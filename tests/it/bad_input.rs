@@ -73,9 +73,9 @@ fn references() {
     error: `[x]:1` is not the host of a registry
     hint: write HOST/NAME or HOST:PORT/NAME; NAME alone means ECR in the account and region in use
     ");
-    insta::assert_snapshot!(tag("public.ecr.aws/shop/api:1"), @r"
-    error: `public.ecr.aws/shop/api:1` is in ECR Public, from which this version of consign reads, and to which it does not push
-    hint: push to a private repository, or to a registry that is not ECR
+    insta::assert_snapshot!(tag("public.ecr.aws/api:1"), @r"
+    error: `public.ecr.aws/api` is no repository of ECR Public
+    hint: write public.ecr.aws/ALIAS/NAME: the alias of your registry, as `aws ecr-public describe-registries --region us-east-1` shows it, then a name of 2 to 205 characters
     ");
     insta::assert_snapshot!(t.consign(["build", "app", "--push"]).fails(2), @r"
     error: --push needs to know where to: there is no --tag

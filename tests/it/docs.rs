@@ -50,6 +50,11 @@ fn example(t: &Context) {
     t.file("shop/consign.yaml", text);
     t.file("site/dist/index.html", "<p>hello\n");
     t.file("site/server", "#!/bin/sh\n");
+    let task = blocks(&root().join("docs/deploy-ecs.md"));
+    let (_, text) = task.iter().find(|(info, _)| info == "json task.json").unwrap();
+    let registry = t.ecr().environment().into_iter().find(|(name, _)| *name == "CONSIGN_REGISTRY_ENDPOINT");
+    let registry = registry.map(|(_, url)| url.replace("http://", "")).unwrap();
+    t.file("task.json", text.replace("123456789012.dkr.ecr.eu-west-1.amazonaws.com", &registry));
     let dockerfile = blocks(&root().join("docs/dockerfile.md"));
     let (_, text) = dockerfile.iter().find(|(info, _)| info == "dockerfile").unwrap();
     t.file("site/Dockerfile", text);
@@ -112,7 +117,12 @@ fn the_version_to_install_is_this_one() {
 
 /// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
 /// The commands of the reference, in its order.
+pub(crate) const COMMANDS: [&str; 26] = [
+pub(crate) const COMMANDS: [&str; 28] = [
+pub(crate) const COMMANDS: [&str; 24] = [
 pub(crate) const COMMANDS: [&str; 22] = [
+pub(crate) const COMMANDS: [&str; 27] = [
+pub(crate) const COMMANDS: [&str; 24] = [
     "",
     "build",
     "push",
@@ -123,16 +133,43 @@ pub(crate) const COMMANDS: [&str; 22] = [
     "inspect",
     "validate",
     "diff",
+    "lifecycle",
+    "lifecycle show",
+    "lifecycle set",
+    "lifecycle delete",
+    "lifecycle check",
+    "lifecycle preview",
     "login",
     "logout",
     "credential-helper",
+    "repo create",
+    "repo list",
+    "repo show",
+    "repo delete",
+    "repo policy get",
+    "repo policy set",
+    "repo policy delete",
+    "repo apply",
     "doctor",
     "deploy",
+    "deploy ecs",
     "deploy kubernetes",
+    "deploy lambda",
     "iam",
     "iam push-policy",
     "iam repository-policy",
     "iam trust-policy",
+    "scan",
+    "scan start",
+    "scan wait",
+    "scan show",
+    "image list",
+    "image show",
+    "image delete",
+    "image tag",
+    "replication show",
+    "replication set",
+    "replication status",
     "emulator",
     "completions",
 ];
@@ -158,4 +195,19 @@ fn the_reference_is_what_help_says() {
         fs_err::write(&path, &page).unwrap();
     }
     assert_eq!(fs_err::read_to_string(&path).unwrap(), page, "docs/cli.md is out of date");
+}
+
+/// Scripts of the pages are run by tests/interop/docs.py, except for these.
+#[test]
+fn what_is_not_run_says_why() {
+    let comment = regex::Regex::new(r"<!-- not run: (.*) -->\n```").unwrap();
+    let mut found = String::new();
+    for page in pages() {
+        let text = fs_err::read_to_string(&page).unwrap();
+        let page = page.strip_prefix(root()).unwrap().display().to_string();
+        for reason in comment.captures_iter(&text) {
+            let _ = writeln!(found, "{page}: {}", &reason[1]);
+        }
+    }
+    insta::assert_snapshot!(found, @"");
 }

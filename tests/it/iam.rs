@@ -30,6 +30,12 @@ pub(crate) fn push_policy(options: &[&str]) -> Value {
     document(fixed.into_iter().chain(options.iter().copied()))
 }
 
+/// The policy of a role that pushes to `repository`.
+#[track_caller]
+pub(crate) fn push_policy_of(repository: &str, options: &[&str]) -> Value {
+    document(["push-policy", "--repository", repository].into_iter().chain(options.iter().copied()))
+}
+
 /// Every action of a policy.
 pub(crate) fn actions(policy: &Value) -> Vec<String> {
     let statements = policy["Statement"].as_array().unwrap();
@@ -56,7 +62,7 @@ pub(crate) fn without(policy: &Value, action: &str) -> Value {
 }
 
 /// Lets every job of the emulator's issuer in.
-fn any_job() -> Value {
+pub(crate) fn any_job() -> Value {
     json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow",
         "Principal": { "Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/${{emulator:issuer}}") },
@@ -224,7 +230,7 @@ fn what_a_push_can_do_without_is_used_all_the_same() {
 }
 
 /// A client of ECR with the credentials of the role that may do everything, or of the other account's user.
-fn client(t: &Context, other: bool) -> aws_sdk_ecr::Client {
+pub(crate) fn client(t: &Context, other: bool) -> aws_sdk_ecr::Client {
     let credentials = if other {
         Credentials::new(OTHER_KEY.0, OTHER_KEY.1, None, None, "test")
     } else {
@@ -240,7 +246,7 @@ fn client(t: &Context, other: bool) -> aws_sdk_ecr::Client {
     aws_sdk_ecr::Client::from_conf(config)
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().unwrap().block_on(work)
 }
 
@@ -278,6 +284,24 @@ pub(crate) fn make_other_repository(t: &Context, policy: Option<&Value>) {
         client.create_repository().repository_name("shop/api").send().await.unwrap();
         if let Some(policy) = policy {
             let call = client.set_repository_policy().repository_name("shop/api");
+            call.policy_text(policy.to_string()).send().await.unwrap();
+        }
+    });
+}
+
+/// Makes `shop/app` in the other account, on ECR Public, with this policy.
+pub(crate) fn make_other_public_repository(t: &Context, policy: Option<&Value>) {
+    let config = aws_sdk_ecrpublic::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(format!("http://{}", t.ecr().address()))
+        .credentials_provider(Credentials::new(OTHER_KEY.0, OTHER_KEY.1, None, None, "test"))
+        .build();
+    let client = aws_sdk_ecrpublic::Client::from_conf(config);
+    block_on(async {
+        client.create_repository().repository_name("shop/app").send().await.unwrap();
+        if let Some(policy) = policy {
+            let call = client.set_repository_policy().repository_name("shop/app");
             call.policy_text(policy.to_string()).send().await.unwrap();
         }
     });
@@ -690,7 +714,7 @@ fn what_can_not_be_made_is_refused_with_what_helps() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: --repository: `ghcr.io` is not the host of a private ECR registry
+    error: --repository: `ghcr.io` is not the host of an ECR registry
     ");
     insta::assert_snapshot!(run(&["repository-policy", "--principal", "*"]), @r"
     exit: 2

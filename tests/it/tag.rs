@@ -231,9 +231,9 @@ fn another_repository_is_refused_before_anything_is_asked() {
     error: `shop/api@sha256:0000000000000000000000000000000000000000000000000000000000000000` has a digest, and nothing can be pushed under a digest of one's choice
     hint: push under a tag; the digest follows from the content
     ");
-    insta::assert_snapshot!(refused(&["public.ecr.aws/shop/api:1", "2"]), @r"
-    error: `public.ecr.aws/shop/api:2` is in ECR Public, from which this version of consign reads, and to which it does not push
-    hint: push to a private repository, or to a registry that is not ECR
+    insta::assert_snapshot!(refused(&["public.ecr.aws/api:1", "2"]), @r"
+    error: `public.ecr.aws/api` is no repository of ECR Public
+    hint: write public.ecr.aws/ALIAS/NAME: the alias of your registry, as `aws ecr-public describe-registries --region us-east-1` shows it, then a name of 2 to 205 characters
     ");
 }
 

@@ -2,7 +2,9 @@
 
 #![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
 
+mod ecs;
 mod kubernetes;
+mod lambda;
 mod output;
 
 use super::Context;
@@ -31,12 +33,18 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Target {
+    /// Put the digest into a task definition of ECS
+    Ecs(ecs::Ecs),
     /// Put the digest into Kubernetes manifests, kustomizations and Helm values, and change nothing else
     Kubernetes(kubernetes::Kubernetes),
+    /// Check that Lambda takes an image, and print its name for `aws lambda update-function-code`
+    Lambda(lambda::Lambda),
 }
 
-pub(super) fn run(args: Deploy, context: &Context) -> Result<(), Fail> {
+pub(super) async fn run(args: Deploy, context: &Context) -> Result<(), Fail> {
     match args.target {
+        Target::Ecs(args) => Box::pin(ecs::run(args, context)).await,
+        Target::Lambda(args) => Box::pin(lambda::run(args, context)).await,
         Target::Kubernetes(args) => kubernetes::run(args, context),
     }
 }

@@ -1,14 +1,21 @@
-//! The actions of ECR that a push calls
-//! (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_ecr.html>).
+//! The actions of ECR, and of ECR Public, that a push calls
+//! (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_ecr.html>,
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_ecrpublic.html>).
 
-use serde::{Serialize, Serializer};
 use std::fmt;
+
+/// What becomes of a push that may not ask for the newest image.
+const NEWEST: &str = "under a new tag, layers that the registry has are compressed before that is found out";
 
 /// An action, which is named like the operation of ECR's API that it lets one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
     /// Gives the password of `/v2/`.
     GetAuthorizationToken,
+    /// Of STS, without which ECR Public gives no password.
+    GetServiceBearerToken,
+    /// Which names has the registry on ECR Public?
+    DescribeRegistries,
     /// Which layers are there?
     BatchCheckLayerAvailability,
     /// Begins a layer.
@@ -38,6 +45,8 @@ impl Action {
     pub fn operation(self) -> &'static str {
         match self {
             Self::GetAuthorizationToken => "GetAuthorizationToken",
+            Self::GetServiceBearerToken => "GetServiceBearerToken",
+            Self::DescribeRegistries => "DescribeRegistries",
             Self::BatchCheckLayerAvailability => "BatchCheckLayerAvailability",
             Self::InitiateLayerUpload => "InitiateLayerUpload",
             Self::UploadLayerPart => "UploadLayerPart",
@@ -54,20 +63,27 @@ impl Action {
 
     /// Whether it is about no repository, so that a policy has to allow it on `*`.
     pub fn is_on_all(self) -> bool {
-        self == Self::GetAuthorizationToken
+        matches!(self, Self::GetAuthorizationToken | Self::GetServiceBearerToken | Self::DescribeRegistries)
+    }
+
+    /// As policies name it: `ecr:PutImage`.
+    pub fn of(self, service: Service) -> String {
+        let prefix = match (self, service) {
+            (Self::GetServiceBearerToken, _) => "sts",
+            (_, Service::Ecr) => "ecr",
+            (_, Service::EcrPublic) => "ecr-public",
+        };
+        format!("{prefix}:{}", self.operation())
     }
 }
 
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ecr:{}", self.operation())
-    }
-}
-
-impl Serialize for Action {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
+/// Whose action it is: the two have most of them in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Private registries.
+    Ecr,
+    /// ECR Public.
+    EcrPublic,
 }
 
 /// What becomes of a push without an action.
@@ -84,8 +100,16 @@ pub enum Weight {
 pub struct Need {
     /// Which one.
     pub action: Action,
+    /// Whose it is.
+    pub service: Service,
     /// What becomes of the push without it.
     pub weight: Weight,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.action.of(self.service))
+    }
 }
 
 /// Whether a push makes the repository.
@@ -115,8 +139,9 @@ impl Push {
     /// Every action that the push calls, in the order of a policy. Each stands here because the code of
     /// `registry` and `publish` calls it: `tests/it/iam.rs` pushes with all of them and without each.
     pub fn needs(self) -> Vec<Need> {
-        let required = |action| Need { action, weight: Weight::Required };
-        let saves = |action, without| Need { action, weight: Weight::Saves(without) };
+        let service = Service::Ecr;
+        let required = |action| Need { action, service, weight: Weight::Required };
+        let saves = |action, without| Need { action, service, weight: Weight::Saves(without) };
         let mut needs = Vec::new();
         if self.over_v2 {
             needs.push(required(Action::GetAuthorizationToken));
@@ -142,10 +167,7 @@ impl Push {
             ));
             // `/v2/` does not tell how old an image is, so it is not asked for the newest.
             if !self.over_v2 {
-                needs.push(saves(
-                    Action::DescribeImages,
-                    "under a new tag, layers that the registry has are compressed before that is found out",
-                ));
+                needs.push(saves(Action::DescribeImages, NEWEST));
             }
         }
         match self.creation {
@@ -160,11 +182,48 @@ impl Push {
         }
         needs
     }
+
+    /// The same for a push to ECR Public, which always goes over `/v2/`, and which everybody may read.
+    pub fn public_needs(self) -> Vec<Need> {
+        let service = Service::EcrPublic;
+        let required = |action| Need { action, service, weight: Weight::Required };
+        let mut needs: Vec<Need> = [
+            Action::GetAuthorizationToken,
+            Action::GetServiceBearerToken,
+            Action::BatchCheckLayerAvailability,
+            Action::InitiateLayerUpload,
+            Action::UploadLayerPart,
+            Action::CompleteLayerUpload,
+            Action::PutImage,
+        ]
+        .map(required)
+        .to_vec();
+        if self.reuses {
+            needs.push(Need { action: Action::DescribeImages, service, weight: Weight::Saves(NEWEST) });
+        }
+        // There are no lifecycle policies there.
+        if self.creation != Creation::Never {
+            needs.extend(
+                [Action::DescribeRegistries, Action::DescribeRepositories, Action::CreateRepository]
+                    .map(required),
+            );
+        }
+        needs
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn those_of_ecr_public() {
+        let push = Push { creation: Creation::WithLifecyclePolicy, over_v2: false, reuses: true };
+        let all: Vec<_> = push.public_needs().iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(all.join(" "), @"");
+        let few = Push { creation: Creation::Never, over_v2: false, reuses: false }.public_needs();
+        assert_eq!(few.len(), 7);
+    }
 
     fn names(push: Push) -> Vec<&'static str> {
         push.needs().iter().map(|need| need.action.operation()).collect()

@@ -146,6 +146,11 @@ impl Registry {
     }
 }
 
+/// The ARN of a repository on ECR Public, whose registries have no region.
+pub fn public_repository(account: &Account, repository: &RepositoryPattern) -> String {
+    format!("arn:{}:ecr-public::{account}:repository/{repository}", Partition::AWS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

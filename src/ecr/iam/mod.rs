@@ -18,8 +18,8 @@ mod policy;
 mod provider;
 mod trust;
 
-pub use action::{Action, Creation, Need, Push, Weight};
-pub use arn::{Account, Partition, Region, Registry, RepositoryPattern};
+pub use action::{Action, Creation, Need, Push, Service, Weight};
+pub use arn::{Account, Partition, Region, Registry, RepositoryPattern, public_repository};
 pub use error::IamError;
 pub(in crate::ecr) use policy::allow_others;
 pub use policy::{Document, Statement, allow, push_policy, repository_policy};

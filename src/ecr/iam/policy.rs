@@ -1,7 +1,7 @@
 //! Policy documents (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>), and those that
 //! allow a push.
 
-use super::action::{Action, Need, Push, Weight};
+use super::action::{Action, Need, Push, Service, Weight};
 use super::error::IamError;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -63,15 +63,21 @@ pub fn allow(needs: &[Need], resources: &[String]) -> Vec<Statement> {
     let creates = |action| {
         matches!(action, Action::DescribeRepositories | Action::CreateRepository | Action::PutLifecyclePolicy)
     };
-    let sid = |need: &Need| match need.weight {
-        _ if need.action.is_on_all() => "ConsignLogin",
-        _ if creates(need.action) => "ConsignCreate",
-        Weight::Required => "ConsignPush",
-        Weight::Saves(_) => "ConsignReuse",
+    let sid = |need: &Need| match (need.service, need.weight) {
+        // On all registries, as no policy can name one of ECR Public.
+        _ if need.action == Action::DescribeRegistries => "ConsignPublicAlias",
+        (Service::Ecr, _) if need.action.is_on_all() => "ConsignLogin",
+        (Service::Ecr, _) if creates(need.action) => "ConsignCreate",
+        (Service::Ecr, Weight::Required) => "ConsignPush",
+        (Service::Ecr, Weight::Saves(_)) => "ConsignReuse",
+        (Service::EcrPublic, _) if need.action.is_on_all() => "ConsignPublicLogin",
+        (Service::EcrPublic, _) if creates(need.action) => "ConsignPublicCreate",
+        (Service::EcrPublic, Weight::Required) => "ConsignPublicPush",
+        (Service::EcrPublic, Weight::Saves(_)) => "ConsignPublicReuse",
     };
     let mut statements: Vec<Statement> = Vec::new();
     for need in needs {
-        let (sid, name) = (sid(need), need.action.to_string());
+        let (sid, name) = (sid(need), need.to_string());
         if let Some(known) = statements.iter_mut().find(|statement| statement.sid == sid) {
             known.action.push(name);
             continue;
@@ -82,10 +88,16 @@ pub fn allow(needs: &[Need], resources: &[String]) -> Vec<Statement> {
     statements
 }
 
-/// The policy of a role that is to `push` to repositories with these ARNs: every action that consign calls for it, and
-/// no other.
-pub fn push_policy(push: Push, arns: &[String]) -> Document {
-    Document::new(allow(&push.needs(), arns))
+/// The policy of a role that is to `push` to repositories with these ARNs, private ones and those of ECR Public: every
+/// action that consign calls for it, and no other.
+pub fn push_policy(push: Push, private: &[String], public: &[String]) -> Document {
+    let mut statements = Vec::new();
+    for (needs, arns) in [(push.needs(), private), (push.public_needs(), public)] {
+        if !arns.is_empty() {
+            statements.extend(allow(&needs, arns));
+        }
+    }
+    Document::new(statements)
 }
 
 /// The policy of a repository that lets `principals` of other accounts push to it: across accounts, both sides have
@@ -133,7 +145,9 @@ mod tests {
 
     #[test]
     fn a_policy_has_no_action_and_no_sid_twice() {
-        let document = push_policy(PUSH, &["arn:aws:ecr:eu-west-1:123456789012:repository/shop/api".into()]);
+        let private = "arn:aws:ecr:eu-west-1:123456789012:repository/shop/api".to_owned();
+        let public = "arn:aws:ecr-public::123456789012:repository/shop/api".to_owned();
+        let document = push_policy(PUSH, &[private], &[public]);
         let (mut sids, mut actions) = (HashSet::new(), HashSet::new());
         for statement in &document.statement {
             assert!(sids.insert(statement.sid));
@@ -141,8 +155,9 @@ mod tests {
             for action in &statement.action {
                 assert!(actions.insert(action.clone()), "{action}");
             }
-            let login = statement.action == ["ecr:GetAuthorizationToken"];
-            assert_eq!(statement.resource == Some(vec!["*".into()]), login);
+            let on_all =
+                ["ConsignLogin", "ConsignPublicLogin", "ConsignPublicAlias"].contains(&statement.sid);
+            assert_eq!(statement.resource == Some(vec!["*".into()]), on_all);
         }
     }
 

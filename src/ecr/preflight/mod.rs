@@ -9,11 +9,13 @@
 //! | `identity` | the token of the job, the role, the account |
 //! | `probe` | one safe call for each action |
 //! | `repository` | the repository, its tags, and each permission on it |
+//! | `public` | the same on ECR Public |
 //! | `elsewhere` | registries that are not ECR |
 
 mod elsewhere;
 mod identity;
 mod probe;
+mod public;
 mod repository;
 
 pub use elsewhere::elsewhere;

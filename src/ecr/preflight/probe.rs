@@ -76,10 +76,37 @@ pub(super) fn nobodys() -> BlobDigest {
 }
 
 /// A manifest that is well-formed, of a config and a layer that nothing has.
-fn impossible_manifest() -> String {
+pub(super) fn impossible_manifest() -> String {
     let config = Descriptor::new(MediaType::OCI_CONFIG, nobodys(), 2);
     let layer = Descriptor::new(MediaType::OCI_LAYER_GZIP, nobodys(), 2);
     serde_json::to_string(&Manifest::new(config, vec![layer])).expect("invariant: a manifest is JSON")
+}
+
+/// What an answer tells about `action` on `resource`. Besides a success, the codes of `found_nothing` tell that it is allowed.
+pub(super) fn judge<T, E>(
+    action: Action,
+    resource: String,
+    answer: Result<T, SdkError<E, HttpResponse>>,
+    found_nothing: &[&str],
+) -> (Answer, Option<T>)
+where
+    E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let error = match answer {
+        Ok(found) => return (Answer::Allowed, Some(found)),
+        Err(error) => error,
+    };
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
+    let answer = match code {
+        "RepositoryNotFoundException" => Answer::Absent,
+        code if code.contains("AccessDenied") => {
+            let words = error.as_service_error().and_then(ProvideErrorMetadata::message);
+            Answer::Denied(words.unwrap_or("AWS gave no reason").to_owned())
+        }
+        code if found_nothing.contains(&code) => Answer::Allowed,
+        _ => Answer::Other(explain(action.operation(), resource, &error)),
+    };
+    (answer, None)
 }
 
 impl Place<'_> {
@@ -87,7 +114,7 @@ impl Place<'_> {
         self.ecr.registry_id().map(str::to_owned)
     }
 
-    /// What an answer tells about `action`. Besides a success, the codes of `found_nothing` tell that it is allowed.
+    /// What an answer tells about `action`.
     fn judge<T, E>(
         &self,
         action: Action,
@@ -97,24 +124,7 @@ impl Place<'_> {
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        let error = match answer {
-            Ok(found) => return (Answer::Allowed, Some(found)),
-            Err(error) => error,
-        };
-        let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default();
-        let answer = match code {
-            "RepositoryNotFoundException" => Answer::Absent,
-            code if code.contains("AccessDenied") => {
-                let words = error.as_service_error().and_then(ProvideErrorMetadata::message);
-                Answer::Denied(words.unwrap_or("AWS gave no reason").to_owned())
-            }
-            code if found_nothing.contains(&code) => Answer::Allowed,
-            _ => {
-                let resource = format!("{}/{}", self.ecr.host(), self.repository);
-                Answer::Other(explain(action.operation(), resource, &error))
-            }
-        };
-        (answer, None)
+        judge(action, format!("{}/{}", self.ecr.host(), self.repository), answer, found_nothing)
     }
 
     /// Whether the repository is there, and how it is set up.
@@ -220,7 +230,11 @@ impl Place<'_> {
             Action::BatchGetImage => self.tagged(&[]).await.0,
             Action::DescribeImages => self.images().await.0,
             Action::DescribeRepositories => self.describe().await.0,
-            Action::CreateRepository | Action::PutLifecyclePolicy => return None,
+            Action::CreateRepository
+            | Action::PutLifecyclePolicy
+            // Not of ECR.
+            | Action::GetServiceBearerToken
+            | Action::DescribeRegistries => return None,
         };
         Some(answer)
     }

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html>).
 const QUOTA: &str = "100,000";
 
-const REPOSITORY: &str = "repository";
+pub(super) const REPOSITORY: &str = "repository";
 
 /// Actions whose calls succeed only if the repository is there.
 const TELLING: [Action; 3] =
@@ -35,14 +35,14 @@ pub struct Target<'a> {
 
 /// How tags of a repository can be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Mutability {
+pub(super) struct Mutability {
     setting: ImageTagMutability,
     filters: Vec<String>,
 }
 
 /// What is known of the repository itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Existence {
+pub(super) enum Existence {
     There(Mutability),
     /// It is there, and how it is set up may not be read.
     Veiled,
@@ -55,6 +55,9 @@ pub async fn repository(target: Target<'_>, push: Push, identity: &Identity) -> 
     let (ecr, images) = match target.registry {
         AnyRegistry::Ecr(ecr) => (ecr, None),
         AnyRegistry::EcrDistribution { control, images } => (control, Some(images)),
+        AnyRegistry::EcrPublic(public) => {
+            return super::public::repository(public, target, push, identity).await;
+        }
         AnyRegistry::Distribution(_) => return Report::default(),
     };
     let place = Place { ecr, repository: target.repository };
@@ -83,7 +86,7 @@ impl Look<'_> {
         if let (true, Answer::Other(error)) = (described.is_fatal(), &described) {
             self.checks.push(Check::failed(REPOSITORY, error));
             let why = "ECR could not be asked";
-            self.checks.extend(needs.iter().map(|need| Check::not_checked(need.action.to_string(), why)));
+            self.checks.extend(needs.iter().map(|need| Check::not_checked(need.to_string(), why)));
             return Vec::new();
         }
         self.answers.insert(Action::DescribeRepositories, described);
@@ -211,12 +214,12 @@ fn may_create(action: Action) -> bool {
 }
 
 /// Whether a statement denies it, against which no other one helps. Only what to do depends on AWS's words.
-fn is_forbidden(words: &str) -> bool {
+pub(super) fn is_forbidden(words: &str) -> bool {
     words.contains("explicit deny")
 }
 
-fn about_permission(need: &Need, answer: Option<&Answer>, existence: &Existence) -> Check {
-    let (action, what) = (need.action, need.action.to_string());
+pub(super) fn about_permission(need: &Need, answer: Option<&Answer>, existence: &Existence) -> Check {
+    let (action, what) = (need.action, need.to_string());
     match answer {
         Some(Answer::Allowed | Answer::Absent) if action == Action::InitiateLayerUpload => {
             Check::good(what, "is allowed; to see that, an upload was opened, which ECR drops by itself")
@@ -263,7 +266,7 @@ fn about_images(images: Images) -> Check {
 }
 
 /// `tagged` are the tags that are there; none if that is not known.
-fn about_tag(tag: &Tag, existence: &Existence, tagged: Option<&HashMap<String, String>>) -> Check {
+pub(super) fn about_tag(tag: &Tag, existence: &Existence, tagged: Option<&HashMap<String, String>>) -> Check {
     let what = format!("tag {tag}");
     let mutability = match existence {
         Existence::Absent => return Check::good(what, "is new, as the repository is"),
@@ -295,6 +298,11 @@ fn about_tag(tag: &Tag, existence: &Existence, tagged: Option<&HashMap<String, S
 }
 
 impl Mutability {
+    /// Every tag can be moved.
+    pub(super) fn mutable() -> Self {
+        Self { setting: ImageTagMutability::Mutable, filters: Vec::new() }
+    }
+
     /// Whether `tag` can't be moved; none if the setting is not known
     /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html>).
     fn is_fixed(&self, tag: &Tag) -> Option<bool> {
@@ -394,7 +402,7 @@ mod tests {
         assert_eq!(needs.iter().filter(|need| may_create(need.action)).count(), 2);
         for need in needs {
             let check = about_permission(&need, None, &Existence::Absent);
-            assert_eq!(check.outcome, Outcome::NotChecked, "{}", need.action);
+            assert_eq!(check.outcome, Outcome::NotChecked, "{need}");
         }
     }
 }

@@ -23,9 +23,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// Statuses that a scan can end with.
-const STATUSES: [&str; 5] =
-    ["COMPLETE", "FAILED", "UNSUPPORTED_IMAGE", "FINDINGS_UNAVAILABLE", "IMAGE_SIZE_EXCEEDED"];
+/// Statuses that a scan can end with
+/// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageScanStatus.html>).
+const STATUSES: [&str; 7] = [
+    "COMPLETE",
+    "FAILED",
+    "UNSUPPORTED_IMAGE",
+    "SCAN_ELIGIBILITY_EXPIRED",
+    "FINDINGS_UNAVAILABLE",
+    "LIMIT_EXCEEDED",
+    "IMAGE_ARCHIVED",
+];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -211,6 +211,11 @@ pub(super) fn on_push(
 fn spawn(app: &Arc<App>, repository: &Arc<Repository>, digest: ManifestDigest, to: Destination) {
     let (own, repository) = (Arc::clone(app), Arc::clone(repository));
     app.tasks.spawn(async move {
+        // The next process carries what this one does not wait for.
+        tokio::select! {
+            () = tokio::time::sleep(own.replication_delay) => {}
+            () = own.tasks.stopping() => return,
+        }
         if let Err(error) = replicate(&own, &repository, digest, &to).await {
             tracing::error!("{error}");
         }

@@ -18,9 +18,13 @@ use axum::http::StatusCode;
 /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry-permissions.html>).
 const SCOPE_V1: [&str; 3] = ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository", "ecr:ReplicateImage"];
 
-/// The text of the policy that is set on a repository.
-fn repository_policy(repository: &Repository) -> Option<String> {
-    repository.read(|contents| contents.control.policy.clone())
+/// The text of the policy that is set on a repository, and of which kind it is.
+fn repository_policy(repository: &Repository) -> Option<(String, Attached)> {
+    let public = repository.registry().is_public();
+    repository.read(|contents| match public {
+        false => contents.control.policy.clone().map(|text| (text, Attached::Repository)),
+        true => contents.public.policy.clone().map(|text| (text, Attached::PublicRepository)),
+    })
 }
 
 /// The text of the policy of a registry, if it has a say about `action`.
@@ -65,7 +69,7 @@ pub(in crate::emulator) fn registry_lets(text: &str, account: &str, action: &str
     matches!(document.finding(&question), Finding::Allow(_))
 }
 
-/// Whether `session` may do all of `actions` (without their `ecr:`) on a repository.
+/// Whether `session` may do all of `actions` (without their service) on a repository.
 pub(in crate::emulator) fn ask_for(
     app: &App,
     session: &Session,
@@ -89,10 +93,11 @@ fn check(app: &App, session: &Session, region: &str, demand: Demand) -> Result<(
     if let Some((registry, name)) = &repository {
         if let Some(repository) = app.store.repository(registry, name) {
             let tags = repository.read(|contents| contents.resource_tags.clone());
-            for prefix in ["aws:ResourceTag", "ecr:ResourceTag"] {
+            let own = if registry.is_public() { "ecr-public:ResourceTag" } else { "ecr:ResourceTag" };
+            for prefix in ["aws:ResourceTag", own] {
                 context.add_tags(prefix, tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())));
             }
-            texts.extend(repository_policy(&repository).map(|text| (text, Attached::Repository)));
+            texts.extend(repository_policy(&repository));
         }
         texts.extend(registry_policy(app, registry, &action).map(|text| (text, Attached::Registry)));
     }

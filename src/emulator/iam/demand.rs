@@ -28,6 +28,14 @@ impl Service {
         }
     }
 
+    /// Where the store keeps its repositories.
+    fn registry(self, registry: &RegistryId) -> RegistryId {
+        match self {
+            Self::Ecr => registry.clone(),
+            Self::EcrPublic => RegistryId::public(&registry.account),
+        }
+    }
+
     /// The ARN of a repository; `*` for all of them.
     fn repository_arn(self, registry: &RegistryId, name: &str) -> String {
         // The repositories of ECR Public have no region.
@@ -43,7 +51,7 @@ pub(super) struct Demand {
     pub(super) resource: String,
     /// Whose the resource is.
     pub(super) account: String,
-    /// The private repository that it is about.
+    /// The repository that it is about.
     pub(super) repository: Option<(RegistryId, String)>,
     pub(super) context: Context,
 }
@@ -54,7 +62,7 @@ impl Demand {
             action: format!("{}:{action}", service.prefix()),
             resource: service.repository_arn(registry, name),
             account: registry.account.clone(),
-            repository: (service == Service::Ecr).then(|| (registry.clone(), name.to_owned())),
+            repository: Some((service.registry(registry), name.to_owned())),
             context: Context::default(),
         }
     }

@@ -19,6 +19,8 @@ pub(in crate::emulator) enum Attached {
     Role,
     /// To a repository: a principal, and the repository is the resource.
     Repository,
+    /// To a repository on ECR Public. The examples of its guide name `*` as the resource besides.
+    PublicRepository,
     /// To a registry: a principal and resources.
     Registry,
 }
@@ -240,6 +242,7 @@ impl Statement {
         match attached {
             Attached::Role | Attached::Repository => none_of("Resource", resource.0, resource.1)?,
             Attached::Identity | Attached::Registry => one_of("Resource", resource.0, resource.1)?,
+            Attached::PublicRepository => {}
         }
         let actions = self.action.iter().chain(&self.not_action).flat_map(OneOrMany::all);
         for action in actions {

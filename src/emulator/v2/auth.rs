@@ -2,8 +2,9 @@
 //!
 //! Private ECR knows Basic authentication only, with the user `AWS` and the token as password. ECR Public has
 //! Bearer tokens, which everybody gets at `/token/`, and takes Basic too. Reading public repositories needs no
-//! identity; writing needs a token of ECR Public for the account that the registry belongs to. Because a Docker
-//! client has one password for a host, the token of a private registry may read public repositories as anybody may.
+//! identity; writing needs a token of ECR Public, of the account that the registry belongs to or of one that the
+//! policy of the repository lets in. Because a Docker client has one password for a host, the token of a private
+//! registry may read public repositories as anybody may.
 
 use super::super::app::App;
 use super::super::ecr::public;
@@ -104,15 +105,12 @@ impl<'a> Spot<'a> {
                 let registry = RegistryId::public(account);
                 match shown(app, parts, Challenge::Bearer, revoke)? {
                     Shown::Token(token) if token.region == RegistryId::PUBLIC => {
-                        if !reads && token.account == *account {
+                        if !reads {
                             let (actions, _) = iam::registry_actions(parts, path);
                             let service = iam::Service::EcrPublic;
                             iam::ask_for(app, &token.session, service, &registry, &actions, name)?;
                         }
-                        if reads || token.account == *account {
-                            return Ok((Visitor::Known(token.session.into()), registry));
-                        }
-                        Err(denied(&format!("Account {} may not push here", token.account)))
+                        Ok((Visitor::Known(token.session.into()), registry))
                     }
                     Shown::Anonymous | Shown::Token(_) if reads => Ok((Visitor::Anonymous, registry)),
                     Shown::Token(_) => Err(denied("A token of ECR Public is needed to push here")),

@@ -62,6 +62,23 @@ impl Origin for Blob {
     }
 }
 
+/// Whether the repository has a blob, by its first byte.
+pub(super) async fn is_there(
+    wire: &Wire,
+    repository: &RepositoryName,
+    digest: &BlobDigest,
+) -> Result<bool, RegistryError> {
+    let url = wire.address.blob(repository, digest);
+    let get = |http: &reqwest::Client, url| http.get(url).header(RANGE, "bytes=0-0");
+    match wire.call(GET_BLOB, repository, wire.patience, &url, get).await? {
+        Ok(_) => Ok(true),
+        Err(said) if said.is_not_found() => Ok(false),
+        // It is there, and has no first byte.
+        Err(said) if said.status == StatusCode::RANGE_NOT_SATISFIABLE => Ok(true),
+        Err(said) => Err(wire.place(repository).refused(GET_BLOB, said)),
+    }
+}
+
 /// Asks the registry to give `repository` a blob that `from` has; whether it has done so. One that does not do that opens
 /// an upload instead, which is cancelled: the upload that follows opens its own. A refusal is no error, as the upload
 /// will tell the reason if there is one.

@@ -130,9 +130,11 @@ impl Distribution {
             None => Address::of_host(&host).ok_or_else(|| RegistryError::BadHost { host: host.clone() })?,
         };
         let is_ecr = matches!(credentials, Credentials::Ecr(_));
+        let is_public = matches!(&credentials, Credentials::Ecr(password) if password.is_public());
         let access = Access::new(address.clone(), http.clone(), credentials, purpose, patience);
         let who = access.who();
-        let wire = Arc::new(Wire { host, address, access, http, backoff, patience, who });
+        let wire =
+            Arc::new(Wire { host, address, access, http, backoff, patience, who, heads_blobs: !is_public });
         Ok(Self { wire, is_ecr, mounts: Arc::default() })
     }
 
@@ -213,6 +215,9 @@ async fn is_there(
     repository: &RepositoryName,
     digest: &BlobDigest,
 ) -> Result<bool, RegistryError> {
+    if !wire.heads_blobs {
+        return blob::is_there(wire, repository, digest).await;
+    }
     let (image, digest) = (image(&wire.address, repository), digest.to_string());
     let found = wire
         .insist(HEAD_BLOB, repository, |grant| {

@@ -23,6 +23,9 @@ pub(super) struct Wire {
     /// How long the registry may say nothing when something is read.
     pub(super) patience: Duration,
     pub(super) who: String,
+    /// Whether `HEAD` of a blob is answered. ECR Public was seen to refuse it
+    /// (<https://github.com/distribution/distribution/issues/4383>).
+    pub(super) heads_blobs: bool,
 }
 
 impl Wire {

@@ -34,7 +34,7 @@ const LATER: [&str; 6] = [
 ];
 
 /// The code that AWS gave, if it answered.
-pub(super) fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
+pub(in crate::registry) fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
     error.as_service_error().and_then(ProvideErrorMetadata::code)
 }
 

@@ -4,11 +4,10 @@
 mod failure;
 mod layer;
 mod part;
-mod repository;
 mod upload;
 
+pub(super) use failure::code;
 pub use failure::explain;
-pub use repository::NewRepository;
 
 use crate::auth::Session;
 use crate::base::{Backoff, BlobDigest, ManifestDigest, MediaType, RepositoryName, Tag};
@@ -37,9 +36,9 @@ const MEMORY_UNIT: u64 = 1024;
 /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html>).
 const PUT_IMAGE_PACE: Duration = Duration::from_millis(200);
 /// Digests a call, by the API's model.
-const DIGESTS_A_CALL: usize = 100;
+pub(super) const DIGESTS_A_CALL: usize = 100;
 /// Images that are listed, the most for one call.
-const LISTED: i32 = 1000;
+pub(super) const LISTED: i32 = 1000;
 /// Images a call, by the API's model.
 const IMAGES_A_CALL: usize = 100;
 /// How long no byte of a layer may come.
@@ -117,7 +116,7 @@ impl Ecr {
     }
 
     /// Ours for the SDK's errors; a missing repository is the one that users meet most.
-    fn explain<E>(
+    pub fn explain<E>(
         &self,
         operation: &'static str,
         repository: &RepositoryName,

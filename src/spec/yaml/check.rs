@@ -11,8 +11,10 @@ use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 /// Takes note of what is wrong.
-#[derive(Debug, Default)]
-pub(super) struct Checker {
+#[derive(Debug)]
+pub(crate) struct Checker {
+    /// How messages call the whole of the file.
+    whole: &'static str,
     faults: Vec<Fault>,
 }
 
@@ -26,7 +28,7 @@ struct Fault {
 
 /// A mapping whose keys are all known and stand there once.
 #[derive(Debug)]
-pub(super) struct Fields<'n> {
+pub(crate) struct Fields<'n> {
     node: &'n Node,
     place: String,
     values: Vec<(&'n str, &'n Node)>,
@@ -37,8 +39,13 @@ fn join(place: &str, key: &str) -> String {
 }
 
 impl Checker {
+    /// For a file that messages call `whole`.
+    pub(super) fn new(whole: &'static str) -> Self {
+        Self { whole, faults: Vec::new() }
+    }
+
     /// Notes that `node` is wrong.
-    pub(super) fn fail(&mut self, node: &Node, message: String, hint: Option<String>) {
+    pub(crate) fn fail(&mut self, node: &Node, message: String, hint: Option<String>) {
         let meant = node.as_text().map(str::to_owned);
         self.faults.push(Fault { node: node.id(), meant, message, hint });
     }
@@ -52,7 +59,7 @@ impl Checker {
     }
 
     /// `node` as a mapping with none but the keys `known`. A key without a value is an error, and left out.
-    pub(super) fn map<'n>(&mut self, node: &'n Node, place: &str, known: &[&str]) -> Option<Fields<'n>> {
+    pub(crate) fn map<'n>(&mut self, node: &'n Node, place: &str, known: &[&str]) -> Option<Fields<'n>> {
         let Value::Map(pairs) = &node.value else {
             self.wrong_type(node, place, "a mapping");
             return None;
@@ -60,7 +67,7 @@ impl Checker {
         let mut values = Vec::new();
         for (key, name, value) in self.pairs(pairs, place) {
             if !known.contains(&name) {
-                let whole = if place.is_empty() { "consign.yaml" } else { place };
+                let whole = if place.is_empty() { self.whole } else { place };
                 let hint = match nearest(name, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("known are {}", list(known)),
@@ -95,13 +102,13 @@ impl Checker {
     }
 
     fn wrong_type(&mut self, node: &Node, place: &str, wanted: &str) {
-        let what = if place.is_empty() { "consign.yaml" } else { place };
+        let what = if place.is_empty() { self.whole } else { place };
         let found = node.value.kind();
         self.fail(node, format!("`{what}` must be {wanted}, and this is {found}"), None);
     }
 
     /// Any scalar but null.
-    pub(super) fn text<'n>(&mut self, node: &'n Node, place: &str) -> Option<&'n str> {
+    pub(crate) fn text<'n>(&mut self, node: &'n Node, place: &str) -> Option<&'n str> {
         let text = node.as_text();
         match text {
             None => self.wrong_type(node, place, "a text"),
@@ -112,12 +119,12 @@ impl Checker {
     }
 
     /// [`text`](Self::text), owned.
-    pub(super) fn owned(&mut self, node: &Node, place: &str) -> Option<String> {
+    pub(crate) fn owned(&mut self, node: &Node, place: &str) -> Option<String> {
         self.text(node, place).map(str::to_owned)
     }
 
     /// What `T` reads; its own message if it does not.
-    pub(super) fn parse<T: FromStr<Err: Display>>(&mut self, node: &Node, place: &str) -> Option<T> {
+    pub(crate) fn parse<T: FromStr<Err: Display>>(&mut self, node: &Node, place: &str) -> Option<T> {
         match self.text(node, place)?.parse() {
             Ok(value) => Some(value),
             Err(error) => {
@@ -286,7 +293,7 @@ impl Checker {
     }
 
     /// One of `known`.
-    pub(super) fn one_of(&mut self, node: &Node, place: &str, known: &[&str]) -> Option<String> {
+    pub(crate) fn one_of(&mut self, node: &Node, place: &str, known: &[&str]) -> Option<String> {
         let text = self.text(node, place)?;
         if known.contains(&text) {
             return Some(text.to_owned());
@@ -344,7 +351,7 @@ impl Checker {
     }
 
     /// A mapping of texts, in its order, each with the node of its key. Here a value may be empty.
-    fn texts<'n>(&mut self, node: &'n Node, place: &str) -> Vec<(String, String, &'n Node)> {
+    pub(super) fn texts<'n>(&mut self, node: &'n Node, place: &str) -> Vec<(String, String, &'n Node)> {
         let Value::Map(pairs) = &node.value else {
             self.wrong_type(node, place, "a mapping");
             return Vec::new();
@@ -366,22 +373,22 @@ impl Checker {
 
 impl<'n> Fields<'n> {
     /// The value of `key`.
-    pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'n Node> {
         self.values.iter().find(|(name, _)| *name == key).map(|(_, node)| *node)
     }
 
     /// How messages call `key`.
-    pub(super) fn place(&self, key: &str) -> String {
+    pub(crate) fn place(&self, key: &str) -> String {
         join(&self.place, key)
     }
 
     /// The value of `key` as a text, if it is there.
-    pub(super) fn text(&self, checker: &mut Checker, key: &str) -> Option<&'n str> {
+    pub(crate) fn text(&self, checker: &mut Checker, key: &str) -> Option<&'n str> {
         checker.text(self.get(key)?, &self.place(key))
     }
 
     /// The value of `key`, which must be there.
-    pub(super) fn required<T>(
+    pub(crate) fn required<T>(
         &self,
         checker: &mut Checker,
         key: &str,
@@ -400,7 +407,7 @@ impl<'n> Fields<'n> {
     }
 
     /// The elements of the list `key`, if it is there.
-    pub(super) fn items<T>(
+    pub(crate) fn items<T>(
         &self,
         checker: &mut Checker,
         key: &str,

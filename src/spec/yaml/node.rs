@@ -21,9 +21,9 @@ pub(super) struct Document<'a> {
 
 /// A value, or a key.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     id: usize,
-    pub(super) value: Value,
+    pub(in crate::spec) value: Value,
 }
 
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::base::Platform;
+use crate::spec::{CatalogSettings, Encryption, PolicySource, RepositorySettings, TextSource};
 use proptest::prelude::*;
 
 fn read(text: &str) -> Result<Plan, SpecError> {
@@ -83,7 +84,7 @@ fn the_example_of_the_design() {
             tag_mutability: Some("IMMUTABLE".into()),
             scan_on_push: Some(true),
             encryption: Some(Encryption { kind: "KMS".into(), key: Some("alias/ecr".into()) }),
-            lifecycle: Some("lifecycle.json".into()),
+            lifecycle: Some(PolicySource::File("lifecycle.json".into())),
             ..RepositorySettings::default()
         },
     };
@@ -473,11 +474,11 @@ fn values_that_make_no_sense() {
     hint: leave `key` out, or use the type `KMS`
     ");
     insta::assert_snapshot!(wrong("repository: {tagMutabilityExclusions: [a*]}\n"), @r"
-    consign.yaml:2:39: exclusions without a `tagMutability` that has them
+    consign.yaml:2:39: exclusions without a tag mutability that has them
       |
     2 | repository: {tagMutabilityExclusions: [a*]}
       |                                       ^
-    hint: set `tagMutability` to `IMMUTABLE_WITH_EXCLUSION` or `MUTABLE_WITH_EXCLUSION`
+    hint: set it to `IMMUTABLE_WITH_EXCLUSION` or `MUTABLE_WITH_EXCLUSION`
     ");
     insta::assert_snapshot!(wrong("base: a/b\nconfig: {}\nbase: c/d\n"), @r"
     consign.yaml:4:1: `base` is there twice
@@ -545,4 +546,138 @@ proptest! {
             prop_assert!(error.to_string().contains('^'));
         }
     }
+}
+
+#[test]
+fn all_of_a_repository() {
+    let plan = read(
+        r#"apiVersion: consign/v1
+repository:
+  name: public.ecr.aws/a1b2c3d4/shop
+  tagMutability: IMMUTABLE_WITH_EXCLUSION
+  tagMutabilityExclusions: [latest, "dev-*"]
+  policy: { Version: 2012-10-17, Statement: [{ Sid: 7, Effect: Allow, Action: "ecr:*", Principal: "*" }] }
+  lifecycle:
+    rules:
+      - rulePriority: 1
+        description: "10"
+        selection: { tagStatus: any, countType: imageCountMoreThan, countNumber: 10 }
+        action: { type: expire }
+  tags: { team: shop, empty: "" }
+  catalog:
+    description: A shop
+    aboutText: { file: ./ABOUT.md }
+    usageText: |
+      Pull it.
+    operatingSystems: [Linux]
+    architectures: [x86-64, ARM 64]
+    logo: logo.png
+"#,
+    );
+    let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": [
+        { "Sid": "7", "Effect": "Allow", "Action": "ecr:*", "Principal": "*" },
+    ] });
+    // A description that looks like a number is none; a priority is one.
+    let lifecycle = serde_json::json!({ "rules": [{
+        "rulePriority": 1,
+        "description": "10",
+        "selection": { "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 10 },
+        "action": { "type": "expire" },
+    }] });
+    let expected = RepositorySettings {
+        name: Some("public.ecr.aws/a1b2c3d4/shop".into()),
+        tag_mutability: Some("IMMUTABLE_WITH_EXCLUSION".into()),
+        tag_mutability_exclusions: vec!["latest".into(), "dev-*".into()],
+        scan_on_push: None,
+        encryption: None,
+        lifecycle: Some(PolicySource::Inline(lifecycle)),
+        policy: Some(PolicySource::Inline(policy)),
+        tags: [("team".into(), "shop".into()), ("empty".into(), String::new())].into(),
+        catalog: Some(CatalogSettings {
+            description: Some("A shop".into()),
+            about_text: Some(TextSource::File("ABOUT.md".into())),
+            usage_text: Some(TextSource::Inline("Pull it.\n".into())),
+            operating_systems: Some(vec!["Linux".into()]),
+            architectures: Some(vec!["x86-64".into(), "ARM 64".into()]),
+            logo: Some("logo.png".into()),
+        }),
+    };
+    assert_eq!(plan.unwrap().repository, expected);
+    let nothing =
+        read("apiVersion: consign/v1\nrepository: { policy: none, lifecycle: ./none }\n").unwrap().repository;
+    assert_eq!(nothing.policy, Some(PolicySource::Nothing));
+    assert_eq!(nothing.lifecycle, Some(PolicySource::File("none".into())));
+}
+
+#[test]
+fn what_is_wrong_with_a_repository() {
+    insta::assert_snapshot!(wrong("repository:\n  name: shop/api:1\n  tagmutability: IMMUTABLE\n  tags: { \"aws:x\": y, a*: b }\n"), @r#"
+    consign.yaml:3:9: `repository.name` is an image, and this is about a repository
+      |
+    3 |   name: shop/api:1
+      |         ^^^^^^^^^^
+    hint: leave out what stands after its name: `shop/api`
+    consign.yaml:4:3: unknown key `tagmutability` in `repository`
+      |
+    4 |   tagmutability: IMMUTABLE
+      |   ^^^^^^^^^^^^^
+    hint: did you mean `tagMutability`?
+    consign.yaml:5:11: `aws:x` can't be a tag of a resource with the value `y`
+      |
+    5 |   tags: { "aws:x": y, a*: b }
+      |           ^^^^^^^
+    hint: keys that begin with `aws:` are AWS's own
+    consign.yaml:5:23: `a*` can't be a tag of a resource with the value `b`
+      |
+    5 |   tags: { "aws:x": y, a*: b }
+      |                       ^^
+    hint: it is made of letters, digits, spaces and `_.:/=+-@`
+    "#);
+    insta::assert_snapshot!(
+        wrong("repository: { tagMutability: MUTABLE_WITH_EXCLUSION, policy: [a], catalog: { aboutText: { path: x } } }\n"),
+        @r"
+        consign.yaml:2:30: `MUTABLE_WITH_EXCLUSION` needs exclusions: the tags for which it does not hold
+          |
+        2 | repository: { tagMutability: MUTABLE_WITH_EXCLUSION, policy: [a], catalog: { aboutText: { path: x } } }
+          |                              ^^^^^^^^^^^^^^^^^^^^^^
+        hint: name some with wildcards, such as `latest` or `dev-*`, or leave out `_WITH_EXCLUSION`
+        consign.yaml:2:62: `repository.policy` must be a file or a mapping, and this is a list
+          |
+        2 | repository: { tagMutability: MUTABLE_WITH_EXCLUSION, policy: [a], catalog: { aboutText: { path: x } } }
+          |                                                              ^
+        hint: write the name of a file, the document itself, or `none`
+        consign.yaml:2:89: `repository.catalog.aboutText` has no `file`
+          |
+        2 | repository: { tagMutability: MUTABLE_WITH_EXCLUSION, policy: [a], catalog: { aboutText: { path: x } } }
+          |                                                                                         ^
+        consign.yaml:2:91: unknown key `path` in `repository.catalog.aboutText`
+          |
+        2 | repository: { tagMutability: MUTABLE_WITH_EXCLUSION, policy: [a], catalog: { aboutText: { path: x } } }
+          |                                                                                           ^^^^
+        hint: known are `file`
+        "
+    );
+    insta::assert_snapshot!(
+        wrong("repository: { tagMutability: IMMUTABLE_WITH_EXCLUSION, tagMutabilityExclusions: [v1, a?] }\n"),
+        @r"
+        consign.yaml:2:86: `a?` can't exclude tags
+          |
+        2 | repository: { tagMutability: IMMUTABLE_WITH_EXCLUSION, tagMutabilityExclusions: [v1, a?] }
+          |                                                                                      ^^
+        hint: it is made of 1 to 128 letters, digits and `.`, `_`, `-`, and of `*` for any characters
+        "
+    );
+    insta::assert_snapshot!(
+        wrong("repository: { lifecycle: { rules: [{ rulePriority: 1, rulePriority: 2 }] }, encryption: { key: x } }\n"),
+        @r"
+        consign.yaml:2:55: `rulePriority` is there twice
+          |
+        2 | repository: { lifecycle: { rules: [{ rulePriority: 1, rulePriority: 2 }] }, encryption: { key: x } }
+          |                                                       ^^^^^^^^^^^^
+        consign.yaml:2:89: `repository.encryption` has no `type`
+          |
+        2 | repository: { lifecycle: { rules: [{ rulePriority: 1, rulePriority: 2 }] }, encryption: { key: x } }
+          |                                                                                         ^
+        "
+    );
 }

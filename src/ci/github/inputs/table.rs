@@ -174,6 +174,18 @@ pub const INPUTS: &[Input] = &[
         Switch("create-repository"),
         "Create the ECR repository if it does not exist",
     ),
+    input(
+        Own,
+        "wait-replication",
+        List("wait-replication", Split::Commas),
+        "Regions that the image has to be in before the step ends: REGION or REGION@ACCOUNT",
+    ),
+    input(
+        Own,
+        "replication-timeout",
+        Value("replication-timeout"),
+        "How long it is waited for (default: 15m)",
+    ),
     input(Own, "transport", Value("transport"), "How ECR is talked to: ecr (default) or oci"),
     input(
         Own,
@@ -182,6 +194,28 @@ pub const INPUTS: &[Input] = &[
         "Where /v2/ of an ECR host is found, if not at that host",
     ),
     input(Own, "registry-host", Value("registry-host"), "Name of the private registry, if it is not AWS's"),
+    // The gate.
+    input(
+        Own,
+        "fail-on",
+        Value("fail-on"),
+        "Scan what was pushed, and fail if a finding is as bad as this: critical, high, medium, low, informational, undefined",
+    ),
+    input(Own, "sarif-file", Value("sarif"), "File for the findings as SARIF, for code-scanning pages"),
+    input(
+        Own,
+        "scan-ignore-file",
+        Value("ignore-file"),
+        "File with findings that do not count (default: .consign-scan-ignore.yaml, if it is there)",
+    ),
+    input(Own, "scan-timeout", Value("scan-timeout"), "How long the scan may take (default: 10m)"),
+    input(
+        Own,
+        "scan-max-age",
+        Value("scan-max-age"),
+        "How old a scan of basic scanning may be before another is made (default: 24h)",
+    ),
+    input(Own, "allow-unscanned", Switch("allow-unscanned"), "Accept images that ECR can't scan"),
     // Layers and reuse.
     input(
         Own,
@@ -303,7 +337,12 @@ pub const INPUTS: &[Input] = &[
         Ignored("every registry that a tag names is logged in to by itself"),
         "Not needed",
     ),
-    input(Login, "registry-type", Special, "private; public is refused"),
+    input(
+        Login,
+        "registry-type",
+        Special,
+        "private or public; not needed, as the tags say which registry is meant",
+    ),
     input(Login, "mask-password", Accepted, "No password is ever shown"),
     input(Login, "skip-logout", Accepted, "There is no login that could be left behind"),
     // Results, besides the outputs.

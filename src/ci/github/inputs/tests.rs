@@ -113,8 +113,9 @@ fn what_would_make_another_image_is_refused() {
     assert!(problem(json!({ "provenance": "mode=max" })).contains("attest"));
     assert!(problem(json!({ "attests": "type=sbom\ntype=provenance,disabled=true" })).contains("attest"));
     assert_eq!(arguments(json!({ "attests": "type=sbom,disabled=true" })), "--\n.");
+    assert_eq!(arguments(json!({ "registry-type": "public" })), "--\n.");
     assert!(problem(json!({ "call": "outline" })).contains("`check`"));
-    assert!(problem(json!({ "registry-type": "public" })).contains("`private`"));
+    assert!(problem(json!({ "registry-type": "shared" })).contains("`private`"));
     assert!(problem(json!({ "context": "https://github.com/a/b.git#main" })).contains("actions/checkout"));
     assert!(problem(json!({ "context": "{{defaultContext}}:app" })).contains("actions/checkout"));
     assert!(problem(json!({ "annotations": "index:a=b" })).contains("manifest"));

@@ -46,7 +46,7 @@ impl Subject {
                 self.activated_at.map_or(pulled, |activated| activated.max(pulled))
             }
             Count::SinceTransitioned(_) => self.archived_at.unwrap_or(self.pushed_at),
-            Count::MoreThan(_) | Count::SincePushed(_) => self.archived_at.unwrap_or_else(|| self.since()),
+            Count::MoreThan(_) | Count::SincePushed(_) => self.since(),
         }
     }
 }

@@ -172,9 +172,6 @@ fn rule(value: &Value) -> Checked<Rule> {
         (Count::SinceTransitioned(_), Action::Archive) => {
             Err("The countType sinceImageTransitioned can be used with the action expire only".into())
         }
-        (_, Action::Archive) if archived => {
-            Err("Images in the storage class archive can't be transitioned to archive".into())
-        }
         _ => Ok(Rule { priority, tags, archived, count, action }),
     }
 }
@@ -219,9 +216,10 @@ fn selection(value: &Value) -> Checked<(Tags, bool, Count)> {
     let kind = one_of(&selection["countType"], &kinds)?;
     let count = number(&selection["countNumber"], 1)?;
     let unit = selection.get("countUnit").map(|unit| one_of(unit, &["days"])).transpose()?;
+    // Of the archive, `sinceImageTransitioned` is the only thing that can be said.
     let count = match (kind, unit) {
-        ("imageCountMoreThan", None) => Count::MoreThan(count),
-        ("sinceImagePushed", Some(_)) => Count::SincePushed(count),
+        ("imageCountMoreThan", None) if !archived => Count::MoreThan(count),
+        ("sinceImagePushed", Some(_)) if !archived => Count::SincePushed(count),
         ("sinceImagePulled", Some(_)) if !archived => Count::SincePulled(count),
         ("sinceImageTransitioned", Some(_)) if archived => {
             Count::SinceTransitioned(number(&selection["countNumber"], 90)?)
@@ -386,6 +384,15 @@ mod tests {
             (vec![("/action/targetStorageClass", json!("archive"))], no_match),
             (vec![("/action/type", json!("transition"))], no_match),
             (vec![("/selection/countType", json!("sinceImageTransitioned"))], no_match),
+            (vec![("/selection/storageClass", json!("archive"))], no_match),
+            (
+                vec![
+                    ("/selection/storageClass", json!("archive")),
+                    ("/selection/countType", json!("imageCountMoreThan")),
+                    ("/selection/countUnit", none.clone()),
+                ],
+                no_match,
+            ),
         ] {
             assert_eq!(parse(&[with(&changes)]).unwrap_err(), message, "{changes:?}");
         }

@@ -1,0 +1,49 @@
+//! `consign image`: what a repository holds.
+
+#![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
+
+mod delete;
+mod list;
+mod open;
+mod show;
+
+use super::Context;
+use super::error::Fail;
+use crate::base::Timestamp;
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub(super) struct Image {
+    #[command(subcommand)]
+    command: Which,
+}
+
+#[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it, and it lives as long as the program")]
+enum Which {
+    /// List the images of a repository
+    #[command(visible_alias = "ls")]
+    List(list::List),
+    /// Show all that is known of one image
+    Show(show::Show),
+    /// Delete images, or tags of them
+    #[command(visible_alias = "rm")]
+    Delete(delete::Delete),
+    /// Put more tags on an image: the same as `consign tag`
+    Tag(super::tag::Tag),
+}
+
+pub(super) async fn run(args: Image, context: &Context) -> Result<(), Fail> {
+    match args.command {
+        Which::List(args) => Box::pin(list::run(args, context)).await,
+        Which::Show(args) => Box::pin(show::run(args, context)).await,
+        Which::Delete(args) => Box::pin(delete::run(args, context)).await,
+        Which::Tag(args) => Box::pin(super::tag::run(args, context)).await,
+    }
+}
+
+/// A time as tables have it, in UTC.
+fn minute(time: Option<Timestamp>) -> String {
+    time.map(|time| time.strftime("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
+}
