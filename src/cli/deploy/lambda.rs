@@ -61,7 +61,7 @@ pub(super) async fn run(args: Lambda, context: &Context) -> Result<(), Fail> {
     let registries = Registries::new(&args.registry, &args.aws)?;
     let named: Vec<_> = pins.iter().map(Pin::reference).collect();
     let named = references("--image", &named)?;
-    let session = registries.session(&named, &args.aws, &context.environment).await?;
+    let session = registries.session(&[], &named, &args.aws, &context.environment).await?;
     let function = match (&args.function_region, &session) {
         (Some(region), _) => region.clone(),
         (None, Some(session)) => session.region().to_owned(),
@@ -74,7 +74,12 @@ pub(super) async fn run(args: Lambda, context: &Context) -> Result<(), Fail> {
     let region = |reference: &Reference| {
         let one = std::slice::from_ref(reference);
         let in_use = || session.as_ref().map(|session| session.region().to_owned());
-        Ok::<_, Fail>(registries.in_ecr(one)?.then(|| registries.region(one).or_else(in_use)).flatten())
+        Ok::<_, Fail>(
+            registries
+                .needs_aws(one, Purpose::Pull)?
+                .then(|| registries.region(one).or_else(in_use))
+                .flatten(),
+        )
     };
     // A push to several regions names one image for each of them.
     let mut candidates: Vec<&Reference> = Vec::new();
