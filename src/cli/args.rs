@@ -93,22 +93,22 @@ pub(super) enum Command {
     Validate(Existing),
     /// Tell what is not the same in two images
     Diff(super::diff::Diff),
-    /// Tell whether a push would work, and what is missing, before anything is built
-    Doctor(super::doctor::Doctor),
-    /// Manage the lifecycle policy of a repository: which images go by themselves, and when
-    Lifecycle(super::lifecycle::Lifecycle),
-    /// Print the IAM documents that a push needs
-    Iam(super::iam::Iam),
     /// Make, show, change and delete repositories of ECR
     Repo(super::repo::Repo),
-    /// Have ECR look for vulnerabilities in an image, and show what it finds
-    Scan(super::scan::Scan),
-    /// Put the digest of an image into what deploys it
-    Deploy(super::deploy::Deploy),
     /// List, show, tag and delete the images of a repository
     Image(super::image::Image),
+    /// Manage the lifecycle policy of a repository: which images go by themselves, and when
+    Lifecycle(super::lifecycle::Lifecycle),
     /// Show and change which repositories are copied to other regions and accounts
     Replication(super::replication::Replication),
+    /// Have ECR look for vulnerabilities in an image, and show what it finds
+    Scan(super::scan::Scan),
+    /// Print the IAM documents that a push needs
+    Iam(super::iam::Iam),
+    /// Put the digest of an image into what deploys it
+    Deploy(super::deploy::Deploy),
+    /// Tell whether a push would work, and what is missing, before anything is built
+    Doctor(super::doctor::Doctor),
     /// Let Docker, podman and skopeo into ECR
     Login(super::login::Login),
     /// Take a login out again

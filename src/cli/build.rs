@@ -128,7 +128,9 @@ pub(super) async fn run(mut args: Build, context: &Context) -> Result<(), Fail> 
         results.write(&published)?;
         let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
         let mut json = json!({ "digest": published[0].digest, "published": published });
-        found.into_iter().for_each(|found| json["scans"] = found);
+        if let Some(found) = found {
+            json["scans"] = found;
+        }
         if args.layers.explain {
             let all = published.iter().map(|image| (image.reference(), explain::pushed(&recipes, image)));
             explained(context, &mut json, &all.collect::<Vec<_>>());

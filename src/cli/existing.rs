@@ -51,7 +51,9 @@ pub(super) async fn push(args: Push, context: &Context) -> Result<(), Fail> {
     results.write(&published)?;
     let lines: String = published.iter().map(|image| image.reference() + "\n").collect();
     let mut json = json!({ "digest": published[0].digest, "published": published });
-    found.into_iter().for_each(|found| json["scans"] = found);
+    if let Some(found) = found {
+        json["scans"] = found;
+    }
     context.printer.result(&lines, &json)?;
     Ok(())
 }

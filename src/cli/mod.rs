@@ -27,8 +27,8 @@ mod login;
 mod plan;
 mod printer;
 mod pull;
-mod repo;
 mod replication;
+mod repo;
 mod report;
 mod results;
 mod scan;
@@ -180,18 +180,18 @@ async fn run(cli: Cli, context: &Context) -> ExitCode {
             Command::Pull(args) => Box::pin(pull::run(args, context)).await,
             Command::Copy(args) => Box::pin(copy::run(args, context)).await,
             Command::Tag(args) => Box::pin(tag::run(args, context)).await,
-            Command::Image(args) => image::run(args, context).await,
             Command::Index(args) => index::run(args, context).await,
             Command::Inspect(args) => existing::inspect(args, context).await,
             Command::Validate(args) => existing::validate(args, context).await,
             Command::Diff(args) => Box::pin(diff::run(args, context)).await,
-            Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
-            Command::Deploy(args) => deploy::run(args, context).await,
-            Command::Iam(args) => iam::run(args, context),
-            Command::Lifecycle(args) => Box::pin(lifecycle::run(args, context)).await,
             Command::Repo(args) => Box::pin(repo::run(args, context)).await,
-            Command::Scan(args) => Box::pin(scan::run(args, context)).await,
+            Command::Image(args) => image::run(args, context).await,
+            Command::Lifecycle(args) => Box::pin(lifecycle::run(args, context)).await,
             Command::Replication(args) => Box::pin(replication::run(args, context)).await,
+            Command::Scan(args) => Box::pin(scan::run(args, context)).await,
+            Command::Iam(args) => iam::run(args, context),
+            Command::Deploy(args) => deploy::run(args, context).await,
+            Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
             Command::Login(args) => Box::pin(login::login(args, context)).await,
             Command::Logout(args) => login::logout(args, context).await,
             Command::CredentialHelper(args) => return credential_helper::run(args, context).await,

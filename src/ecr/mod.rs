@@ -2,10 +2,9 @@
 //! whether it would work. Never pushes layers.
 
 pub mod iam;
+pub mod image;
 pub mod lifecycle;
 pub mod preflight;
+pub mod replication;
 pub mod repository;
 pub mod scan;
-pub mod image;
-pub mod preflight;
-pub mod replication;

@@ -9,8 +9,11 @@ docs_surroundings() {
   "$WORK/venv/bin/pip" install --quiet 'moto[server]' pyyaml
   dockerd_start
   emulator_start docs --region eu-west-1 --state "$WORK/docs.state"
+  # Two worlds in which the same is done with other tools.
+  emulator_start docs-sh --region eu-west-1 --state "$WORK/docs-sh.state"
+  emulator_start docs-console --region eu-west-1 --state "$WORK/docs-console.state"
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  "$WORK/venv/bin/moto_server" --host 127.0.0.1 --port "$port" >"$WORK/moto.log" 2>&1 &
+  MOTO_IAM_LOAD_MANAGED_POLICIES=true MOTO_ECS_SERVICE_RUNNING=1 "$WORK/venv/bin/moto_server" --host 127.0.0.1 --port "$port" >"$WORK/moto.log" 2>&1 &
   remember $!
   echo "http://127.0.0.1:$port" >"$WORK/moto.url"
   for ((count = 0; count < 300; count++)); do
@@ -27,7 +30,8 @@ docs_page() {
   AWS_ENDPOINT_URL=$(cat "$WORK/moto.url")
   DOCKER_HOST=unix://$WORK/docker/socket
   DOCS_REGISTRY=$(registry_of docs)
-  export AWS_ENDPOINT_URL DOCKER_HOST DOCS_REGISTRY
+  DOCS_WORLDS="$WORK/docs-{}.env"
+  export AWS_ENDPOINT_URL DOCKER_HOST DOCS_REGISTRY DOCS_WORLDS
   against docs "$WORK/venv/bin/python" "$HERE/docs.py" "$1"
 }
 

@@ -6,7 +6,7 @@ use crate::support::Context;
 #[test]
 fn help_has_examples() {
     let t = Context::new();
-    for command in COMMANDS {
+    for &command in COMMANDS {
         let help = t.consign(command.split_whitespace().chain(["--help"])).succeeds();
         assert!(help.contains("Usage: consign"), "{help}");
         assert!(help.contains("Examples:") || command == "completions", "{help}");

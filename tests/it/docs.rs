@@ -115,14 +115,8 @@ fn the_version_to_install_is_this_one() {
     assert!(found.iter().all(|version| version == env!("CARGO_PKG_VERSION")), "{found:?}");
 }
 
-/// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
 /// The commands of the reference, in its order.
-pub(crate) const COMMANDS: [&str; 26] = [
-pub(crate) const COMMANDS: [&str; 28] = [
-pub(crate) const COMMANDS: [&str; 24] = [
-pub(crate) const COMMANDS: [&str; 22] = [
-pub(crate) const COMMANDS: [&str; 27] = [
-pub(crate) const COMMANDS: [&str; 24] = [
+pub(crate) const COMMANDS: &[&str] = &[
     "",
     "build",
     "push",
@@ -133,15 +127,7 @@ pub(crate) const COMMANDS: [&str; 24] = [
     "inspect",
     "validate",
     "diff",
-    "lifecycle",
-    "lifecycle show",
-    "lifecycle set",
-    "lifecycle delete",
-    "lifecycle check",
-    "lifecycle preview",
-    "login",
-    "logout",
-    "credential-helper",
+    "repo",
     "repo create",
     "repo list",
     "repo show",
@@ -150,30 +136,42 @@ pub(crate) const COMMANDS: [&str; 24] = [
     "repo policy set",
     "repo policy delete",
     "repo apply",
-    "doctor",
-    "deploy",
-    "deploy ecs",
-    "deploy kubernetes",
-    "deploy lambda",
-    "iam",
-    "iam push-policy",
-    "iam repository-policy",
-    "iam trust-policy",
-    "scan",
-    "scan start",
-    "scan wait",
-    "scan show",
+    "image",
     "image list",
     "image show",
     "image delete",
     "image tag",
+    "lifecycle",
+    "lifecycle show",
+    "lifecycle set",
+    "lifecycle delete",
+    "lifecycle check",
+    "lifecycle preview",
+    "replication",
     "replication show",
     "replication set",
     "replication status",
+    "scan",
+    "scan start",
+    "scan wait",
+    "scan show",
+    "iam",
+    "iam push-policy",
+    "iam repository-policy",
+    "iam trust-policy",
+    "deploy",
+    "deploy ecs",
+    "deploy kubernetes",
+    "deploy lambda",
+    "doctor",
+    "login",
+    "logout",
+    "credential-helper",
     "emulator",
     "completions",
 ];
 
+/// Run with `CONSIGN_UPDATE_DOCS=1` to write the page anew.
 #[test]
 fn the_reference_is_what_help_says() {
     let t = Context::new();
@@ -182,7 +180,7 @@ fn the_reference_is_what_help_says() {
          comes before its variable, which comes before the file and the default. A variable that is set to nothing counts as not \
          set. Lists in a variable stand one a line.\n",
     );
-    for command in COMMANDS {
+    for &command in COMMANDS {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let help = t.consign(arguments).env("COLUMNS", "100").succeeds();
         let title = format!("consign {command}");

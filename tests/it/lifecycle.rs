@@ -466,7 +466,7 @@ fn previews() {
     let listing = fs_err::read_to_string(t.path("images.json")).unwrap();
     let mut listing: Value = serde_json::from_str(&listing).unwrap();
     for image in listing["imageDetails"].as_array_mut().unwrap() {
-        image.as_object_mut().unwrap().remove("children");
+        image.as_object_mut().unwrap().remove("manifests");
     }
     t.file("images.json", listing.to_string());
     let archive = [LIFECYCLE, "preview", "--file", "archive.json", "--images", "images.json"];

@@ -125,15 +125,13 @@ fn naive_marks(rule: &Value, images: &[Seed], digests: &[String], counted: &[boo
     match selection["countType"].as_str().unwrap() {
         "imageCountMoreThan" => {
             // How many are newer? Of those of the same moment, the greater digest is.
-            let mut newer = 0;
-            for other in 0..images.len() {
-                let younger = naive_age(&images[other]) < naive_age(image)
-                    || (naive_age(&images[other]) == naive_age(image) && digests[other] > digests[place]);
-                if counted[other] && naive_selects(rule, &images[other]) && younger {
-                    newer += 1;
-                }
-            }
-            newer >= number
+            let is_newer = |other: &usize| {
+                let (age, its) = (naive_age(image), naive_age(&images[*other]));
+                its < age || (its == age && digests[*other] > digests[place])
+            };
+            let counts = |other: &usize| counted[*other] && naive_selects(rule, &images[*other]);
+            let newer = (0..images.len()).filter(counts).filter(is_newer).count();
+            i64::try_from(newer).unwrap() >= number
         }
         "sinceImagePushed" => naive_age(image) > number * DAY,
         "sinceImagePulled" => {
@@ -141,13 +139,7 @@ fn naive_marks(rule: &Value, images: &[Seed], digests: &[String], counted: &[boo
                 (None, _) => naive_age(image),
                 (Some(pulled), None) => pulled,
                 // Pulled since it came back, or not.
-                (Some(pulled), Some(activated)) => {
-                    if pulled < activated {
-                        pulled
-                    } else {
-                        activated
-                    }
-                }
+                (Some(pulled), Some(activated)) => pulled.min(activated),
             };
             last > number * DAY
         }
@@ -162,7 +154,7 @@ fn naive(policy: &Value, images: &[Seed], digests: &[String]) -> Verdict {
     // What refers to an image goes with it, and not by a rule.
     let counted: Vec<bool> = images.iter().map(|image| image.subject.is_none()).collect();
     let mut verdict = Verdict::new();
-    for place in 0..images.len() {
+    for (place, image) in images.iter().enumerate() {
         if !counted[place] {
             continue;
         }
@@ -171,7 +163,7 @@ fn naive(policy: &Value, images: &[Seed], digests: &[String]) -> Verdict {
         for rule in &rules {
             // "An image that matches the tagging requirements of a rule cannot be expired or archived by a rule with a
             // lower priority."
-            if naive_selects(rule, &images[place]) {
+            if naive_selects(rule, image) {
                 if !is_listed && naive_marks(rule, images, digests, &counted, place) {
                     let archives = rule["action"]["type"] == "transition";
                     verdict.insert(place, (rule["rulePriority"].as_u64().unwrap(), archives));
@@ -196,9 +188,9 @@ fn seeds() -> impl Strategy<Value = Vec<Seed>> {
     let image = (
         proptest::collection::vec(0..TAGS.len(), 0..4),
         age(),
-        proptest::option::weighted(0.4, 0.0f64..1.0),
+        proptest::option::weighted(0.4, 0i64..1000),
         proptest::option::weighted(0.2, age()),
-        proptest::option::weighted(0.2, 0.0f64..1.0),
+        proptest::option::weighted(0.2, 0i64..1000),
         (1u64..1_000_000, 0u8..10, proptest::collection::vec(any::<proptest::sample::Index>(), 1..4)),
     );
     proptest::collection::vec(image, 0..24).prop_map(|images| {
@@ -208,8 +200,7 @@ fn seeds() -> impl Strategy<Value = Vec<Seed>> {
         for (place, (tags, pushed, pulled, archived, activated, (size, kind, others))) in
             images.into_iter().enumerate()
         {
-            let part =
-                |share: f64| Timestamp::from_second((share * pushed as f64) as i64).unwrap().as_second();
+            let part = |thousandths: i64| pushed * thousandths / 1000;
             let mut own: Vec<String> = Vec::new();
             for tag in tags {
                 // A tag is on one image.
@@ -447,8 +438,8 @@ impl Case {
                 detail[name] = at(age).into();
             }
             if !seed.children.is_empty() {
-                detail["children"] =
-                    seed.children.iter().map(|child| self.digests[*child].as_str()).collect();
+                let listed = |child: &usize| json!({ "digest": self.digests[*child] });
+                detail["manifests"] = seed.children.iter().map(listed).collect();
             }
             if let Some(subject) = seed.subject {
                 detail["subjectManifestDigest"] = self.digests[subject].clone().into();
@@ -497,7 +488,8 @@ impl Case {
 
 /// An emulator whose clock stands still, with the repositories of `cases` from the start.
 pub(crate) fn emulator(cases: &[Case], now: Timestamp) -> (tempfile::TempDir, Context) {
-    let state = tempfile::tempdir().unwrap();
+    // Where it can be: a state is made to last, and waiting for a disk is no part of this.
+    let state = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let place = state.path().join(format!("registries/{ACCOUNT}/us-east-1"));
     fs_err::create_dir_all(&place).unwrap();
     for case in cases {

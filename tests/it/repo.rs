@@ -824,7 +824,7 @@ fn on_ecr_public() {
     ----- stdout -----
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
-    error: ECR Public has no scanOnPush for repositories
+    error: repositories on ECR Public have no such settings: scanOnPush
     hint: leave them out: private repositories have them
     ");
     insta::assert_snapshot!(said(&["repo", "create", &name]), @r"

@@ -821,7 +821,7 @@ fn a_catalog_on_ecr_public() {
     ----- stdout -----
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
-    error: ECR Public has no scanOnPush, encryption for repositories
+    error: repositories on ECR Public have no such settings: scanOnPush, encryption
     hint: leave them out: private repositories have them
     ");
 }

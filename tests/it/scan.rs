@@ -311,7 +311,7 @@ fn the_gate_and_what_is_ignored_for_a_time() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: --ignore-file: `none.yaml` can't be read: No such file or directory (os error 2)
+    error: --ignore-file: failed to open file `none.yaml`: No such file or directory (os error 2)
     ");
     insta::assert_snapshot!(show(&["--fail-on", "severe"]), @r"
     exit: 2
@@ -907,7 +907,7 @@ fn a_gate_where_there_is_nothing_to_gate() {
     error: --sarif: `ghcr.io/shop/api:1` is not in a private registry of ECR, and only those scan images
     hint: leave the option out, or push to ECR alone
     ");
-    insta::assert_snapshot!(refused(&["--push", "--tag", "shop/api:1", "--fail-on", "high", "--ignore-file", "none"]), @"error: --ignore-file: `none` can't be read: No such file or directory (os error 2)");
+    insta::assert_snapshot!(refused(&["--push", "--tag", "shop/api:1", "--fail-on", "high", "--ignore-file", "none"]), @"error: --ignore-file: failed to open file `none`: No such file or directory (os error 2)");
 }
 
 #[test]

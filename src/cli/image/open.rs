@@ -49,7 +49,8 @@ impl<'a> Opened<'a> {
         let name = format!("{}/{}", crate::registry::Registry::host(&private.ecr), reference.repository);
         let store =
             ImageStore::Private { ecr: Box::new(private.ecr), repository: reference.repository.clone() };
-        Ok(Self { store, name, reference, registries, session: private.session, context })
+        let (registries, session) = (private.registries, private.session);
+        Ok(Self { store, name, reference, registries, session, context })
     }
 
     /// The repository as references have it.

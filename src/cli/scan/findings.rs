@@ -93,13 +93,10 @@ impl Findings {
 
 fn ignore_list(given: Option<&Path>) -> Result<Option<IgnoreList>, Fail> {
     let path = given.unwrap_or(Path::new(IGNORE_FILE));
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if given.is_none() && error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(bad_option("--ignore-file", format!("`{}` can't be read: {error}", path.display())));
-        }
-    };
+    if given.is_none() && !path.exists() {
+        return Ok(None);
+    }
+    let text = fs_err::read_to_string(path).map_err(|error| bad_option("--ignore-file", error))?;
     Ok(Some(IgnoreList::parse(path, &text)?))
 }
 

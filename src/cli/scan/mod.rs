@@ -1,8 +1,6 @@
 //! `consign scan`: what ECR knows to be vulnerable in an image. What a build does with it is in `after_push`, and what
 //! both have in common in `findings`.
 
-#![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
-
 mod after_push;
 mod findings;
 
@@ -172,7 +170,7 @@ const SCANS: &str = "scans of images";
 
 pub(super) async fn run(args: Scan, context: &Context) -> Result<(), Fail> {
     match args.command {
-        Which::Start(args) => start(args, context).await,
+        Which::Start(args) => Box::pin(start(args, context)).await,
         Which::Wait(args) => {
             let reference = image("REF", &args.reference)?;
             let findings = Findings::check(&args.findings, context)?;

@@ -113,7 +113,7 @@ mod tests {
             ("{{ a }}: {{ b }}\n", "xxxxxxx: xxxxxxx\n"),
             ("a: \"{{ \"b\" }}\"\r\n{{\r\n end }}\r\n", "a: \"xxxxxxxxx\"\r\n  \r\n       \r\n"),
             ("{{/* }} */}}\nb\n", "            \nb\n"),
-            ("a: {{ b\n  c }}\n", "a: xxxxxxxxxxxx\n"),
+            ("a: {{ b\n  c }}\n", "a: xxxxxxxxxxx\n"),
         ] {
             let masked = mask(text).unwrap();
             assert_eq!(masked.text, expected);

@@ -90,8 +90,8 @@ impl Listing {
     }
 
     /// Reads the answer of `DescribeImages`: an object with `imageDetails`, or the list alone. Times are those of RFC
-    /// 3339, or seconds since 1970 as the AWS CLI 1 writes them. An index can have a member `children` with the digests
-    /// that it lists, which ECR's answer has not.
+    /// 3339, or seconds since 1970 as the AWS CLI 1 writes them. An index can have a member `manifests` with what it
+    /// lists, as in its own document; ECR's answer has none, and that of `consign image list` may.
     pub fn parse(text: &str) -> Result<Self, ListingError> {
         let file: File = serde_json::from_str(text).map_err(|error| ListingError::Json(error.to_string()))?;
         let (File::Details { image_details: details } | File::List(details)) = file;
@@ -155,7 +155,12 @@ struct Detail {
     image_status: Option<String>,
     last_archived_at: Option<Moment>,
     last_activated_at: Option<Moment>,
-    children: Option<Vec<String>>,
+    manifests: Option<Vec<Listed>>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    digest: String,
 }
 
 #[derive(Deserialize)]
@@ -197,8 +202,11 @@ impl Detail {
             archived_at: moment(&self.last_archived_at)?,
             activated_at: moment(&self.last_activated_at)?,
             size: self.image_size_in_bytes,
-            is_index: media_type.is_some_and(|kind| kind.is_index()) || self.children.is_some(),
-            children: self.children.map(|all| all.iter().map(digest).collect()).transpose()?,
+            is_index: media_type.is_some_and(|kind| kind.is_index()) || self.manifests.is_some(),
+            children: self
+                .manifests
+                .map(|all| all.iter().map(|listed| digest(&listed.digest)).collect())
+                .transpose()?,
             subject: self.subject_manifest_digest.as_ref().map(digest).transpose()?,
         })
     }
@@ -225,8 +233,9 @@ mod tests {
             ("a b".into(), Some(7), Status::Archived)
         );
         assert!(image.is_index && listing.unread_indexes() == 1);
-        let one =
-            format!(r#"[{{"imageDigest": "{DIGEST}", "imagePushedAt": 1761984000.25, "children": []}}]"#);
+        let one = format!(
+            r#"[{{"imageDigest": "{DIGEST}", "imagePushedAt": 1761984000.25, "manifests": [{{"digest": "{DIGEST}"}}]}}]"#
+        );
         let listing = Listing::parse(&one).unwrap();
         assert_eq!(listing.images()[0].pushed_at.to_string(), "2025-11-01T08:00:00.25Z");
         assert_eq!(listing.unread_indexes(), 0);

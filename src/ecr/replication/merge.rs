@@ -166,7 +166,7 @@ mod tests {
         // Only what is lacking is added.
         assert_eq!(
             add(&rules, &wanted(&["shop/", "lab/"], &["eu-west-1"])),
-            [rule(&["shop/", "lab/"], &["eu-west-1"]), rules[1].clone()]
+            [rules[0].clone(), rule(&["lab/"], &["us-west-2", "eu-west-1"])]
         );
     }
 

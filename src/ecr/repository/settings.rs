@@ -168,7 +168,7 @@ impl Wanted {
         let wanted = [
             ("tagMutability", fixes),
             ("scanOnPush", self.scan_on_push == Some(true)),
-            ("encryption", self.encryption.as_ref().is_some_and(|wanted| wanted.kind != "AES256")),
+            ("encryption", self.encryption.is_some()),
             ("lifecycle", matches!(self.lifecycle, Some(Presence::Is(_)))),
         ];
         wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect()

@@ -4,7 +4,9 @@
 //! texts come from databases that others fill, so what could break a line or steer a terminal is taken out.
 
 use super::Severity;
-use aws_sdk_ecr::types::{EnhancedImageScanFinding, ImageScanFinding, VulnerablePackage};
+use aws_sdk_ecr::types::{
+    CvssScore, CvssScoreDetails, EnhancedImageScanFinding, ImageScanFinding, VulnerablePackage,
+};
 use serde::Serialize;
 use url::Url;
 
@@ -94,9 +96,9 @@ impl Finding {
         packages.sort_unstable();
         packages.dedup();
         let scores = [
-            found.score_details().and_then(|it| it.cvss()).map(|cvss| cvss.score()),
+            found.score_details().and_then(|it| it.cvss()).map(CvssScoreDetails::score),
             Some(found.score()),
-            details.and_then(|it| it.cvss().iter().map(|cvss| cvss.base_score()).max_by(f64::total_cmp)),
+            details.and_then(|it| it.cvss().iter().map(CvssScore::base_score).max_by(f64::total_cmp)),
         ];
         let suppressed = matches!(found.status(), Some("SUPPRESSED" | "CLOSED"));
         Self {
@@ -180,9 +182,7 @@ fn page(text: Option<&str>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_ecr::types::{
-        Attribute, CvssScore, CvssScoreDetails, FindingSeverity, PackageVulnerabilityDetails, ScoreDetails,
-    };
+    use aws_sdk_ecr::types::{Attribute, FindingSeverity, PackageVulnerabilityDetails, ScoreDetails};
 
     fn attribute(key: &str, value: &str) -> Attribute {
         Attribute::builder().key(key).value(value).build().unwrap()

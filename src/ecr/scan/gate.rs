@@ -198,7 +198,7 @@ mod tests {
         ");
         for image in &mut reports[0].images {
             image.findings.iter_mut().for_each(|it| {
-                it.ignored = Some(super::super::Ignored { reason: String::new(), expires: None })
+                it.ignored = Some(super::super::Ignored { reason: String::new(), expires: None });
             });
             image.status =
                 image.status.take().filter(|it| it != "IN_PROGRESS").or_else(|| Some("ACTIVE".into()));

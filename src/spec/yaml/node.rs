@@ -23,11 +23,11 @@ pub(super) struct Document<'a> {
 #[derive(Debug)]
 pub(crate) struct Node {
     id: usize,
-    pub(in crate::spec) value: Value,
+    pub(in crate::spec::yaml) value: Value,
 }
 
 #[derive(Debug)]
-pub(super) enum Value {
+pub(in crate::spec) enum Value {
     /// Nothing, `~` or `null`, not in quotes.
     Null,
     /// Any other scalar, as it was written: `0644` and `1.10` keep their zeros.

@@ -55,6 +55,10 @@ project() {
   cp -r "$root/pipelines/github" "$1/.consign/pipelines/"
   printf '#!/bin/sh\nmkdir -p dist/lib\necho "console.log(1)" >dist/server.js\necho x >dist/lib/x.js\n' >"$1/build.sh"
   chmod +x "$1/build.sh"
+  mkdir "$1/k8s"
+  printf '%s\n' 'apiVersion: apps/v1' 'kind: Deployment' 'metadata: {name: api}' 'spec:' '  template:' '    spec:' \
+    '      containers:' '        - {name: api, image: shop/api:dev}' '        - {name: log, image: "other:1"}' \
+    >"$1/k8s/deployment.yaml"
   git -C "$1" init --quiet
 }
 
