@@ -42,6 +42,8 @@ pub(super) struct PrivateRegistry {
     pub(super) ecr: Ecr,
     /// Its region.
     pub(super) region: String,
+    /// Which registries there are.
+    pub(super) registries: Registries,
 }
 
 /// Opens the private registry of the account and region in use.
@@ -93,7 +95,7 @@ pub(super) async fn private(
     session.authenticate().await.map_err(auth)?;
     context.reporter.event(Event::Authenticated { source: session.source().to_owned(), arn: None });
     let (ecr, region) = registries.ecr(&session, reference).await?;
-    Ok(PrivateRegistry { session, ecr, region })
+    Ok(PrivateRegistry { session, ecr, region, registries })
 }
 
 #[cfg(test)]
