@@ -58,12 +58,9 @@ def state(environment):
                 text_or_none(private, "get_lifecycle_policy", "lifecyclePolicyText", "LifecyclePolicyNotFoundException", name)
             ),
         }
-    catalog = {
-        found["repositoryName"]: public.get_repository_catalog_data(repositoryName=found["repositoryName"])["catalogData"]
-        for found in pages(public, "describe_repositories", "repositories")
-    }
+    in_public = [found["repositoryName"] for found in pages(public, "describe_repositories", "repositories")]
     replication = private.describe_registry()["replicationConfiguration"]
-    return {"repositories": repositories, "public": catalog, "replication": replication}
+    return {"repositories": repositories, "public": sorted(in_public), "replication": replication}
 
 
 def difference(one, other):

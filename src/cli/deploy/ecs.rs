@@ -26,7 +26,7 @@ pub(super) struct Ecs {
     #[command(flatten)]
     edits: EditOptions,
     /// Write the task definition to this file, and not to stdout
-    #[arg(short, long, env = "CONSIGN_OUTPUT_FILE", value_name = "PATH")]
+    #[arg(short, long, env = "CONSIGN_DEPLOY_OUTPUT", value_name = "PATH")]
     output: Option<PathBuf>,
     #[command(flatten)]
     aws: Aws,
