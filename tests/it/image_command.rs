@@ -192,6 +192,27 @@ fn a_list_as_json() {
 }
 
 #[test]
+fn a_list_is_what_a_preview_of_a_lifecycle_policy_reads() {
+    let (t, ..) = three();
+    let policy = json!({ "rules": [{
+        "rulePriority": 1,
+        "selection": { "tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 1 },
+        "action": { "type": "expire" },
+    }] });
+    t.file("policy.json", policy.to_string());
+    let preview = |list: &[&str]| {
+        let list = [&["image", "list", "shop/api", "--format", "json"], list].concat();
+        t.file("images.json", t.consign(list).succeeds());
+        let preview =
+            ["lifecycle", "preview", "--file", "policy.json", "--images", "images.json", "--format", "json"];
+        serde_json::from_str::<Value>(&t.consign(preview).succeeds()).unwrap()
+    };
+    // The images of the index stay with it, and the signature with what it signs: what a list tells is enough to know.
+    let told = preview(&["--platforms"]);
+    assert_eq!(told["summary"]["expiringImageTotalCount"], 0, "{told:#}");
+}
+
+#[test]
 fn filters() {
     let (t, one, index, signature) = three();
     let listed = |arguments: &[&str]| {
