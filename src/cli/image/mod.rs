@@ -13,11 +13,21 @@ use crate::base::Timestamp;
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
-#[command(disable_help_subcommand = true)]
+#[command(after_help = EXAMPLES, disable_help_subcommand = true)]
 pub(super) struct Image {
     #[command(subcommand)]
     command: Which,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  What is in the repository, the newest first, and what of it has no tag?
+    consign image list shop/api
+    consign image list shop/api --untagged
+
+  Take a tag away, or an image with all its tags:
+    consign image delete shop/api 1.3
+    consign image delete \"shop/api@$(cat digest.txt)\"";
 
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "there is one of it, and it lives as long as the program")]

@@ -23,11 +23,19 @@ use clap::{ArgAction, Args, Subcommand};
 use serde_json::{Value, json};
 
 #[derive(Debug, Args)]
-#[command(disable_help_subcommand = true)]
+#[command(after_help = EXAMPLES, disable_help_subcommand = true)]
 pub(super) struct Replication {
     #[command(subcommand)]
     command: Which,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  Have all that is pushed to shop/… copied to another region, beside the rules that are there:
+    consign replication set --to eu-central-1 --prefix shop/
+
+  Has an image arrived?
+    consign replication status shop/api:1.4 --wait";
 
 #[derive(Debug, Subcommand)]
 enum Which {
