@@ -35,7 +35,8 @@ impl<'a> Opened<'a> {
         let registries = Registries::at(place, aws)?;
         if let (Control::Public, Some(host)) = (registries.control(&reference)?, &reference.host) {
             let name = PublicName::of(host.as_str(), &reference.repository)?;
-            let session = session(aws, None, &context.environment, crate::cli::http()?).await?;
+            let region = registries.region(std::slice::from_ref(&reference));
+            let session = session(aws, region, &context.environment, crate::cli::http()?).await?;
             session.authenticate().await.map_err(auth)?;
             context.reporter.event(Event::Authenticated { source: session.source().to_owned(), arn: None });
             let ecr = EcrPublic::new(&session, host.as_str().to_owned());
