@@ -124,7 +124,7 @@ fn registries_of_others_are_not_touched() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: `public.ecr.aws/w65486c3/tools/app` is not in the registry of this account on ECR Public, which is called `zdf6857b`
-    hint: push to public.ecr.aws/zdf6857b/tools/app, or take a role of the account whose registry it is; what others have on ECR Public can only be read
+    hint: push to public.ecr.aws/zdf6857b/tools/app; what others have on ECR Public can only be read, unless the policy of the repository lets this account push
     ");
     assert_eq!(image(&t, &["list", name]).code, Some(3));
     assert_eq!(t.requests("BatchDeleteImage").len(), 0);
