@@ -73,7 +73,7 @@ fn every_command_of_the_pages_runs() {
             let text = text.replace("123456789012.dkr.ecr.eu-west-1.amazonaws.com", &registry);
             // A file that the page shows by its name.
             if let Some((_, name)) = info.split_once(' ') {
-                t.file(name, text);
+                t.file(name, &text);
             }
             if info != "console" {
                 continue;
