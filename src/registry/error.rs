@@ -31,7 +31,7 @@ pub enum RegistryError {
     #[error(
         "`{host}/{name}` is not in the registry of this account on ECR Public, {}{}",
         known_as(own),
-        in_brackets(said)
+        in_brackets(said.as_deref())
     )]
     NotOwnAlias {
         /// `public.ecr.aws`
@@ -322,7 +322,7 @@ fn is_public(resource: &str) -> bool {
 }
 
 /// What IAM calls the service that a resource is of.
-pub(crate) fn service(resource: &str) -> &'static str {
+fn service(resource: &str) -> &'static str {
     if is_public(resource) { "ecr-public" } else { "ecr" }
 }
 
@@ -336,8 +336,8 @@ fn known_as(aliases: &[String]) -> String {
 }
 
 /// More of what is known, after what counts.
-fn in_brackets(said: &Option<String>) -> String {
-    said.as_ref().map_or_else(String::new, |said| format!(" ({said})"))
+fn in_brackets(said: Option<&str>) -> String {
+    said.map_or_else(String::new, |said| format!(" ({said})"))
 }
 
 /// Whether an operation is one of the distribution API, which is written as method and resource.

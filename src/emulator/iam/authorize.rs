@@ -21,9 +21,13 @@ const SCOPE_V1: [&str; 3] = ["ecr:BatchImportUpstreamImage", "ecr:CreateReposito
 /// The text of the policy that is set on a repository, and of which kind it is.
 fn repository_policy(repository: &Repository) -> Option<(String, Attached)> {
     let public = repository.registry().is_public();
-    repository.read(|contents| match public {
-        false => contents.control.policy.clone().map(|text| (text, Attached::Repository)),
-        true => contents.public.policy.clone().map(|text| (text, Attached::PublicRepository)),
+    repository.read(|contents| {
+        let (text, attached) = if public {
+            (&contents.public.policy, Attached::PublicRepository)
+        } else {
+            (&contents.control.policy, Attached::Repository)
+        };
+        Some((text.clone()?, attached))
     })
 }
 
