@@ -18,7 +18,7 @@ fn help_has_examples() {
 fn every_option_has_a_variable() {
     let t = Context::new();
     let exempt = ["--help", "--version", "--verbose..."];
-    for command in COMMANDS.into_iter().filter(|command| !["", "emulator", "completions"].contains(command)) {
+    for command in COMMANDS.iter().filter(|command| !["", "emulator", "completions"].contains(command)) {
         let help = t.consign(command.split(' ').chain(["--help"])).succeeds();
         let mut option = String::new();
         let mut without: Vec<String> = Vec::new();

@@ -14,9 +14,8 @@ fn repository(t: &Context) -> RepositorySnapshot {
 /// The tags and digests that are left.
 fn left(t: &Context) -> Vec<String> {
     let images = repository(t).images;
-    let name = |image: &consign::emulator::ImageSnapshot| match image.tags.is_empty() {
-        true => image.digest.to_string(),
-        false => image.tags.join(" "),
+    let name = |image: &consign::emulator::ImageSnapshot| {
+        if image.tags.is_empty() { image.digest.to_string() } else { image.tags.join(" ") }
     };
     let mut names: Vec<_> = images.iter().map(name).collect();
     names.sort();

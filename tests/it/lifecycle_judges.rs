@@ -308,9 +308,8 @@ fn policy(drafts: Vec<Draft>, reversed: bool) -> Value {
                 selection["countType"] = "imageCountMoreThan".into();
                 selection["countNumber"] = number.into();
             }
-            1 => days(&mut selection, "sinceImagePushed", number),
             2 if by_pull => days(&mut selection, "sinceImagePulled", number),
-            2 => days(&mut selection, "sinceImagePushed", number),
+            1 | 2 => days(&mut selection, "sinceImagePushed", number),
             _ => {
                 selection["storageClass"] = "archive".into();
                 days(&mut selection, "sinceImageTransitioned", 90 + number % 30);

@@ -406,7 +406,9 @@ fn an_index_is_what_its_images_are() {
 fn enhanced_findings() {
     let package = |name: &str, path: Option<&str>, fixed: &str| {
         let mut package = json!({ "name": name, "version": "2.1", "release": "3.el9", "epoch": 1, "fixedInVersion": fixed });
-        path.into_iter().for_each(|path| package["filePath"] = path.into());
+        if let Some(path) = path {
+            package["filePath"] = path.into();
+        }
         package
     };
     let finding = |id: &str, severity: &str, status: &str, packages: Vec<Value>| {

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(super) struct Kubernetes {
     /// Manifests, kustomizations, values of Helm charts; a directory means its *.yaml and *.yml files, and `-` is stdin
     #[arg(required = true, value_name = "FILE")]
@@ -72,9 +73,9 @@ struct Input {
     text: String,
 }
 
-pub(super) fn run(args: Kubernetes, context: &Context) -> Result<(), Fail> {
-    let wanted = wanted(&args, context)?;
-    let inputs = inputs(&args)?;
+pub(super) fn run(args: &Kubernetes, context: &Context) -> Result<(), Fail> {
+    let wanted = wanted(args, context)?;
+    let inputs = inputs(args)?;
     let sources: Vec<_> =
         inputs.iter().map(|input| Source { name: &input.name, text: &input.text }).collect();
     let rendered = render(&sources, &wanted)?;

@@ -1,7 +1,5 @@
 //! `consign deploy`: documents for what runs containers, with the digest that was pushed.
 
-#![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
-
 mod ecs;
 mod kubernetes;
 mod lambda;
@@ -46,7 +44,7 @@ pub(super) async fn run(args: Deploy, context: &Context) -> Result<(), Fail> {
     match args.target {
         Target::Ecs(args) => Box::pin(ecs::run(args, context)).await,
         Target::Lambda(args) => Box::pin(lambda::run(args, context)).await,
-        Target::Kubernetes(args) => kubernetes::run(args, context),
+        Target::Kubernetes(args) => kubernetes::run(&args, context),
     }
 }
 
@@ -131,8 +129,8 @@ fn read_stdin() -> Result<String, Fail> {
 
 fn utf8(bytes: Vec<u8>, place: &str) -> Result<String, Fail> {
     String::from_utf8(bytes).map_err(|error| {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let before = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+        let line = before.matches('\n').count() + 1;
         CliError::input(format!("{place}: it is not UTF-8 text: line {line} has a byte that is not"))
             .hinted("save it as UTF-8")
             .into()

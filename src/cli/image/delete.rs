@@ -21,6 +21,7 @@ use std::io::Read as _;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(super) struct Delete {
     /// REPOSITORY, and what to delete in it: tags, digests, `-` for a list of them on stdin; or references in full
     #[arg(required = true, value_name = "REPOSITORY|REF")]

@@ -224,7 +224,7 @@ fn tags(tags: &[String]) -> String {
     const SHOWN: usize = 4;
     let mut text = tags.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     if tags.len() > SHOWN {
-        text += &format!(" +{}", tags.len() - SHOWN);
+        text.extend([" +".to_owned(), (tags.len() - SHOWN).to_string()]);
     }
     text
 }
@@ -234,9 +234,9 @@ fn kind(image: &Image, is_below: bool) -> String {
     let mut text = image.kind.to_string();
     if !is_below {
         if let Some(subject) = image.subject {
-            text += &format!(" of sha256:{}", subject.short());
+            text.extend([" of sha256:", &subject.short()]);
         } else if let Some(index) = image.listed_by.iter().flatten().next() {
-            text += &format!(" in sha256:{}", index.short());
+            text.extend([" in sha256:", &index.short()]);
         }
     }
     match image.detail.image_status.as_deref() {

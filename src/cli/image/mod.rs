@@ -1,7 +1,5 @@
 //! `consign image`: what a repository holds.
 
-#![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
-
 mod delete;
 mod list;
 mod open;
@@ -30,7 +28,6 @@ Examples:
     consign image delete \"shop/api@$(cat digest.txt)\"";
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it, and it lives as long as the program")]
 enum Which {
     /// List the images of a repository
     #[command(visible_alias = "ls")]

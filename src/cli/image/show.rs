@@ -126,8 +126,8 @@ fn scan(detail: &ImageDetail) -> String {
         let known = SEVERITIES.iter().filter_map(|name| Some((*name, counts.get(*name)?)));
         let list: Vec<_> =
             known.map(|(name, count)| format!("{count} {}", name.to_ascii_lowercase())).collect();
-        text +=
-            &if list.is_empty() { ": nothing found".to_owned() } else { format!(": {}", list.join(", ")) };
+        text.push_str(": ");
+        text.push_str(&if list.is_empty() { "nothing found".to_owned() } else { list.join(", ") });
     }
     text
 }

@@ -43,11 +43,13 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Which {
     /// Print the policy of a repository, and when ECR last acted on it
+    #[command(after_help = SHOW_EXAMPLES)]
     Show(Show),
     /// Give a repository a policy, after a look at what it would delete
     #[command(after_help = SET_EXAMPLES)]
     Set(set::Set),
     /// Take the policy of a repository away; its text is printed
+    #[command(after_help = DELETE_EXAMPLES)]
     Delete(Delete),
     /// Tell what is wrong with policies, and what is not likely to be meant
     #[command(after_help = CHECK_EXAMPLES)]
@@ -56,6 +58,17 @@ enum Which {
     #[command(after_help = PREVIEW_EXAMPLES)]
     Preview(Preview),
 }
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  consign lifecycle show shop/api
+  consign lifecycle show shop/api > lifecycle.json";
+
+const DELETE_EXAMPLES: &str = "\
+Examples:
+  Take it away, and keep its text, so that it can be set again:
+    consign lifecycle delete shop/api > lifecycle.json
+    consign lifecycle set shop/api --file lifecycle.json";
 
 const SET_EXAMPLES: &str = "\
 Examples:

@@ -1,7 +1,5 @@
 //! `consign replication`, and what a build waits for.
 
-#![expect(clippy::doc_markdown, reason = "these are help texts, which are read as they stand")]
-
 mod set;
 mod wait;
 
@@ -236,7 +234,7 @@ fn statuses(all: &[Looked]) -> String {
         for status in &one.statuses {
             let mut text = status.status.to_string();
             if let Some(code) = &status.failure_code {
-                text += &format!(": {code}");
+                text.extend([": ", code]);
             }
             let digest = format!("sha256:{}", one.digest.short());
             table.row([one.name.clone(), digest, status.region.clone(), status.registry_id.clone(), text]);

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(super) struct Set {
     /// Where images go; without an account, to the own one [repeatable]
     #[arg(
@@ -115,7 +116,8 @@ pub(super) async fn run(mut args: Set, context: &Context) -> Result<(), Fail> {
         context.reporter.event(Event::Started { what });
     }
     let mut done = Changed { rules: after, writes: 0 };
-    if !args.dry_run && !(added.is_empty() && dropped.is_empty()) {
+    let changes = !added.is_empty() || !dropped.is_empty();
+    if changes && !args.dry_run {
         if !dropped.is_empty() && !args.yes {
             let all: Vec<_> = dropped.iter().map(route).collect();
             let question = format!("Stop replicating {}?", all.join(", "));

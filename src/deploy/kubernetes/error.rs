@@ -187,10 +187,11 @@ fn listed(what: &str, all: &[String]) -> String {
     }
     let mut text = format!("\n  {what}:");
     for one in all.iter().take(SHOWN) {
-        text += &format!("\n    {one}");
+        text.extend(["\n    ", one]);
     }
     if all.len() > SHOWN {
-        text += &format!("\n    and {} more", all.len() - SHOWN);
+        let more = all.len() - SHOWN;
+        text.extend([format!("\n    and {more} more")]);
     }
     text
 }

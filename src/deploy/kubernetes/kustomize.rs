@@ -93,7 +93,7 @@ fn image(work: &mut Work<'_, '_>, entry: Id) -> Result<(), KubernetesError> {
         }
         (None, Some((key, place))) => {
             let change = work.change(place, None, "newTag, now digest", &new);
-            work.edits.set(key, "digest").map_err(|error| super::edit_error(work.file, error))?;
+            work.edits.set(key, "digest").map_err(|error| super::edit_error(work.file, &error))?;
             work.set(place, new, false, change)?;
         }
         (None, None) => insert(work, entry, name, &new),

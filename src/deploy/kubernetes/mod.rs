@@ -129,14 +129,14 @@ pub fn render(sources: &[Source<'_>], wanted: &Wanted) -> Result<Vec<Rendered>, 
             kustomize::images(&mut work)?;
         }
         let Work { edits, changes, pinned, notes, .. } = work;
-        let text = edits.apply().map_err(|error| edit_error(source.name, error))?;
+        let text = edits.apply().map_err(|error| edit_error(source.name, &error))?;
         rendered.push(Rendered { name: source.name.to_owned(), text, changes, pinned, notes });
     }
     seen.complete(wanted)?;
     Ok(rendered)
 }
 
-fn edit_error(file: &str, error: EditError) -> KubernetesError {
+fn edit_error(file: &str, error: &EditError) -> KubernetesError {
     let file = file.to_owned();
     match error {
         EditError::Shared(at) => KubernetesError::Shared { file, line: at.line },
@@ -287,7 +287,7 @@ impl<'w> Work<'w, '_> {
             self.pinned.push(Change { new: change.old.clone(), ..change });
             return self.keep(place);
         }
-        self.edits.set(place, new).map_err(|error| edit_error(self.file, error))?;
+        self.edits.set(place, new).map_err(|error| edit_error(self.file, &error))?;
         self.changes.push(change);
         Ok(())
     }
@@ -297,7 +297,7 @@ impl<'w> Work<'w, '_> {
         if self.by_path.contains(&place) {
             return Ok(());
         }
-        self.edits.keep(place).map_err(|error| edit_error(self.file, error))
+        self.edits.keep(place).map_err(|error| edit_error(self.file, &error))
     }
 
     /// Something worth a word about a place.

@@ -211,7 +211,7 @@ proptest! {
                 let mut block = String::from(" initContainers:\n");
                 for piece in document {
                     for line in pick(piece).split_inclusive('\n') {
-                        block.push_str(&format!(" {}{line}", " ".repeat(indent)));
+                        block.extend([" ", &" ".repeat(indent), line]);
                     }
                 }
                 text.push_str(&block);

@@ -193,7 +193,9 @@ impl<'y, 'a> Edits<'y, 'a> {
         };
         let nowhere = || EditError::NoPlace(self.yaml.place(place));
         let edit = match style {
-            Style::Plain if old.is_empty() => self.into_nothing(place, node, value).ok_or_else(nowhere)?,
+            Style::Plain if old.is_empty() => {
+                self.in_place_of_nothing(place, node, value).ok_or_else(nowhere)?
+            }
             Style::Plain => (node.value..node.end, bare(value).into_owned()),
             Style::SingleQuoted => (node.value + 1..node.end - 1, value.replace('\'', "''")),
             Style::DoubleQuoted => {
@@ -216,7 +218,7 @@ impl<'y, 'a> Edits<'y, 'a> {
     }
 
     /// A value for a key that has none: behind its colon.
-    fn into_nothing(&self, place: Id, node: &Node, value: &str) -> Option<(Range<usize>, String)> {
+    fn in_place_of_nothing(&self, place: Id, node: &Node, value: &str) -> Option<(Range<usize>, String)> {
         let entries = self.yaml.entries(node.parent?)?;
         let (key, _) = entries.iter().find(|(_, found)| *found == place)?;
         let end = self.yaml.node(*key).end;

@@ -401,7 +401,8 @@ mod tests {
         assert!(error(&"[".repeat(100_000)).contains("line 1, column 256"));
         let mut laughs = String::from("a0: &a0 [x]\n");
         for n in 1..100 {
-            laughs += &format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", "));
+            let before = vec![format!("*a{}", n - 1); 10].join(", ");
+            laughs.extend([format!("a{n}: &a{n} [{before}]\n")]);
         }
         assert_eq!(yaml(&laughs).entries(yaml(&laughs).roots[0]).unwrap().len(), 100);
         // An anchor may be meant within itself.

@@ -140,13 +140,12 @@ impl Reader<'_> {
         let begin = if marked { behind_properties(text, start).min(end) } else { start };
         match style {
             Style::Plain if empty => (begin, begin),
-            Style::Plain => (begin, end),
             Style::SingleQuoted | Style::DoubleQuoted => (begin, behind_quote(text, begin).unwrap_or(end)),
             // Without an anchor the span begins behind the header's line; with one, the header is a part of it.
             Style::Block if marked => {
                 (text[begin..end].find('\n').map_or(end, |newline| begin + newline + 1), end)
             }
-            Style::Block => (begin, end),
+            Style::Plain | Style::Block => (begin, end),
         }
     }
 

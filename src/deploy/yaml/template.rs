@@ -122,7 +122,7 @@ mod tests {
         for text in ["", "a: {b: {c: 1}}", "{{ a", "a }} {"] {
             assert!(mask(text).is_none(), "{text}");
         }
-        assert_eq!(mask("{{ a {{ b }}").unwrap().actions, [5..12]);
+        assert_eq!(mask("{{ a {{ b }}").unwrap().actions, vec![std::ops::Range { start: 5, end: 12 }]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::image::join::is_companion;
 use crate::image::{Descriptor, Index};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 
 /// An entry of a repository with what is known of its surroundings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -82,7 +83,7 @@ impl Image {
 }
 
 /// Notes at each image what refers to it. `members` is what is known of indexes.
-pub fn link(images: &mut [Image], members: &HashMap<ManifestDigest, Vec<Member>>) {
+pub fn link<S: BuildHasher>(images: &mut [Image], members: &HashMap<ManifestDigest, Vec<Member>, S>) {
     let mut referrers: HashMap<ManifestDigest, Vec<ManifestDigest>> = HashMap::new();
     for image in images.iter() {
         if let Some(subject) = image.subject {

@@ -37,9 +37,8 @@ pub async fn platforms<R: Registry>(
     repository: &RepositoryName,
     images: &mut [&mut Image],
 ) -> Result<(), RegistryError> {
-    let is_open =
-        |image: &&mut &mut Image| image.platforms.is_none() && image.kind == super::ImageKind::Image;
-    let mut open: Vec<&mut &mut Image> = images.iter_mut().filter(is_open).collect();
+    let is_open = |image: &&mut Image| image.platforms.is_none() && image.kind == super::ImageKind::Image;
+    let mut open: Vec<&mut Image> = images.iter_mut().map(|image| &mut **image).filter(is_open).collect();
     if open.is_empty() {
         return Ok(());
     }

@@ -64,12 +64,10 @@ pub enum ReplicationError {
         to: Where,
     },
     /// ECR could not copy it.
-    #[error("`{repository}@{digest}` was not replicated to {region}@{account}: {code}")]
+    #[error("`{image}` was not replicated to {region}@{account}: {code}")]
     Failed {
-        /// The repository.
-        repository: String,
-        /// The image, or the one of an index that failed.
-        digest: ManifestDigest,
+        /// The image, or the one of an index that failed: `REPOSITORY@DIGEST`.
+        image: String,
         /// Where to.
         region: String,
         /// Of which account.
@@ -78,12 +76,10 @@ pub enum ReplicationError {
         code: String,
     },
     /// It takes longer than one wants to wait.
-    #[error("`{repository}@{digest}` is not in {to} after {} s: {state}", after.as_secs())]
+    #[error("`{image}` is not in {to} after {} s: {state}", after.as_secs())]
     TimedOut {
-        /// The repository.
-        repository: String,
-        /// The image, or one of an index.
-        digest: ManifestDigest,
+        /// The image, or one of an index: `REPOSITORY@DIGEST`.
+        image: String,
         /// Where it is awaited.
         to: Where,
         /// How long it was waited for.

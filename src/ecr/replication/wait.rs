@@ -85,8 +85,7 @@ impl Awaited<'_> {
                     _ => "it is in progress",
                 };
                 return Err(ReplicationError::TimedOut {
-                    repository: self.repository.to_string(),
-                    digest,
+                    image: format!("{}@{digest}", self.repository),
                     to: to.clone(),
                     after: elapsed,
                     state: state.into(),
@@ -156,8 +155,7 @@ impl Awaited<'_> {
     fn judge(&self, digest: ManifestDigest, state: State) -> Result<State, ReplicationError> {
         match state {
             State::Failed { region, account, code } => Err(ReplicationError::Failed {
-                repository: self.repository.to_string(),
-                digest,
+                image: format!("{}@{digest}", self.repository),
                 region,
                 account,
                 code,

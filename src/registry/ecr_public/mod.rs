@@ -61,7 +61,7 @@ impl EcrPublic {
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        self.explain_in(&self.host, operation, repository, error)
+        explain_in(&self.host, operation, repository, error)
     }
 
     /// As [`explain`](Self::explain), for a call about no repository.
@@ -86,24 +86,23 @@ impl EcrPublic {
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        self.explain_in(&format!("{}/{}", self.host, name.alias), operation, &name.repository, error)
+        explain_in(&format!("{}/{}", self.host, name.alias), operation, &name.repository, error)
     }
+}
 
-    /// `registry` is what stands in front of the repository.
-    fn explain_in<E>(
-        &self,
-        registry: &str,
-        operation: &'static str,
-        repository: &RepositoryName,
-        error: &SdkError<E, HttpResponse>,
-    ) -> RegistryError
-    where
-        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-    {
-        if code(error) == Some("RepositoryNotFoundException") {
-            let (repository, registry) = (repository.clone(), registry.to_owned());
-            return RegistryError::RepositoryNotFound { repository, registry };
-        }
-        explain(operation, format!("{registry}/{repository}"), error)
+/// `registry` is what stands in front of the repository.
+fn explain_in<E>(
+    registry: &str,
+    operation: &'static str,
+    repository: &RepositoryName,
+    error: &SdkError<E, HttpResponse>,
+) -> RegistryError
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    if code(error) == Some("RepositoryNotFoundException") {
+        let (repository, registry) = (repository.clone(), registry.to_owned());
+        return RegistryError::RepositoryNotFound { repository, registry };
     }
+    explain(operation, format!("{registry}/{repository}"), error)
 }
