@@ -525,7 +525,7 @@ fn what_the_images_tell() {
     1 | {
       | ^
     hint: check the name; what is not there can't be protected
-    Referrers: policy.json:3:54: 1 artifact without a tag refers to an image: one of signatures, SBOMs or attestations
+    Referrers: policy.json:3:54: an artifact without a tag refers to an image: a signature, an SBOM or an attestation
       |
     3 |     { "rulePriority": 1, "selection": { "tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14 }, "action": { "type": "expire" } },
       |                                                      ^^^^^^^^^^
@@ -535,19 +535,24 @@ fn what_the_images_tell() {
     4 |     { "rulePriority": 2, "selection": { "tagStatus": "tagged", "tagPrefixList": ["pr-"], "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14 }, "action": { "type": "expire" } },
       |                                                                ^^^^^^^^^^^^^^^
     hint: check the tags; more may come later
-    Referrers: policy.json:5:54: 1 artifact without a tag refers to an image: one of signatures, SBOMs or attestations
+    Referrers: policy.json:5:54: an artifact without a tag refers to an image: a signature, an SBOM or an attestation
       |
-    5 |     { "rulePriority": 3, "selection": { "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 4 }, "action": { "type": "expire" } }
+    5 |     { "rulePriority": 3, "selection": { "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 3 }, "action": { "type": "expire" } }
       |                                                      ^^^^^
     hint: ECR's guide says that they go within a day after their subject, and not whether a rule about images without a tag spares them: look at ECR's own preview, `consign lifecycle preview REPOSITORY`, before the policy is set
-    SignatureTags: policy.json:5:54: 1 image that the rule selects is one of signatures or the like: their tags name a digest, as in `sha256-….sig`
+    SignatureTags: policy.json:5:54: an image that the rule selects is a signature or the like, with a tag as `sha256-….sig`
       |
-    5 |     { "rulePriority": 3, "selection": { "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 4 }, "action": { "type": "expire" } }
+    5 |     { "rulePriority": 3, "selection": { "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 3 }, "action": { "type": "expire" } }
       |                                                      ^^^^^
-    hint: they count as images, and go apart from what they are about; a rule before this one, for the pattern `sha256-*`, takes them out
+    hint: they count as images, and go apart from what they are about; a rule before this one that keeps what matches `sha256-*` takes them out
+    ExpiresDeployed: policy.json:5:74: the rule would expire `shop/api:1.3`, which is deployed
+      |
+    5 |     { "rulePriority": 3, "selection": { "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 3 }, "action": { "type": "expire" } }
+      |                                                                          ^^^^^^^^^^^^^^^^^^^^
+    hint: give what is deployed a tag of its own, and put a rule for that tag, which keeps it, before this one
     IndexChildren: policy.json:5:111: of 5 images that the rule counts, 2 are listed by indexes: one for each platform
       |
-    5 |     { "rulePriority": 3, "selection": { "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 4 }, "action": { "type": "expire" } }
+    5 |     { "rulePriority": 3, "selection": { "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 3 }, "action": { "type": "expire" } }
       |                                                                                                               ^
     hint: fewer releases stay than the number says; `--keep-last N --expire-untagged DAYS` makes a policy that counts images with a tag alone
     "#);
