@@ -13,7 +13,7 @@ docs_surroundings() {
   emulator_start docs-sh --region eu-west-1 --state "$WORK/docs-sh.state"
   emulator_start docs-console --region eu-west-1 --state "$WORK/docs-console.state"
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  MOTO_IAM_LOAD_MANAGED_POLICIES=true MOTO_ECS_SERVICE_RUNNING=1 "$WORK/venv/bin/moto_server" --host 127.0.0.1 --port "$port" >"$WORK/moto.log" 2>&1 &
+  MOTO_IAM_LOAD_MANAGED_POLICIES=true MOTO_ECS_SERVICE_RUNNING=2 "$WORK/venv/bin/moto_server" --host 127.0.0.1 --port "$port" >"$WORK/moto.log" 2>&1 &
   remember $!
   echo "http://127.0.0.1:$port" >"$WORK/moto.url"
   for ((count = 0; count < 300; count++)); do
@@ -28,6 +28,8 @@ docs_surroundings() {
 
 docs_page() {
   AWS_ENDPOINT_URL=$(cat "$WORK/moto.url")
+  # Each page begins with an empty account.
+  curl --silent --noproxy '*' --output /dev/null --request POST "$AWS_ENDPOINT_URL/moto-api/reset"
   DOCKER_HOST=unix://$WORK/docker/socket
   DOCS_REGISTRY=$(registry_of docs)
   DOCS_WORLDS="$WORK/docs-{}.env"
