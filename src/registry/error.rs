@@ -232,8 +232,8 @@ impl Failure for RegistryError {
                     .into()
             }
             Self::RepositoryNotFound { repository, .. } => format!(
-                "create it by pushing with `--create-repository`, or with `aws ecr create-repository \
-                 --repository-name {repository}`; if it exists, check the region and the account"
+                "create it by pushing with `--create-repository`, or with `consign repo create {repository}`; if it \
+                 exists, check the region and the account"
             ),
             Self::TagImmutable { .. } => {
                 "push under a new tag, or delete the tag in the registry first".into()

@@ -267,7 +267,7 @@ fn a_repository_that_does_not_exist() {
     context: 4 entries, 41 B
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `shop/api` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/api`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create shop/api`; if it exists, check the region and the account
     ");
     assert!(t.requests("InitiateLayerUpload").is_empty());
     assert!(t.ecr().registry().is_empty());
@@ -355,7 +355,7 @@ fn sources_that_are_no_images() {
     ----- stdout -----
     ----- stderr -----
     error: the repository `shop/api` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/api`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create shop/api`; if it exists, check the region and the account
     ");
 }
 

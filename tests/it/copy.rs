@@ -230,7 +230,7 @@ fn what_can_not_be_copied() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `prod/api` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name prod/api`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create prod/api`; if it exists, check the region and the account
     ");
     let other = format!("sha256:{}", "0".repeat(64));
     let only_if = ["copy", "staging/api:1", "prod/api", "--create-repository", "--if-digest"];

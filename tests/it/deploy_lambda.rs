@@ -319,7 +319,7 @@ fn wrong_input_and_refusals() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `shop/absent` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/absent`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create shop/absent`; if it exists, check the region and the account
     ");
     assert!(t.consign(lambda("shop/api:1")).fails(2).contains("has no digest"));
     assert!(t.consign(lambda(&image).iter().chain(&["--architecture", "riscv"])).fails(2).contains("x86_64"));

@@ -104,7 +104,7 @@ fn one_that_does_not_exist_is_found_before_anything_is_sent() {
     context: 4 entries, 13 MB
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `bb` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name bb`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create bb`; if it exists, check the region and the account
     ");
     assert_eq!(t.requests("InitiateLayerUpload").len(), before);
 }

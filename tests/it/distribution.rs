@@ -138,7 +138,7 @@ fn a_repository_that_does_not_exist() {
     context: 4 entries, 41 B
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `shop/api` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/api`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create shop/api`; if it exists, check the region and the account
     ");
     let no_cache = t.consign(push.iter().chain(&["--no-cache"])).fails(4);
     assert!(no_cache.contains("does not exist in the registry"), "{no_cache}");

@@ -540,7 +540,7 @@ fn a_repository_that_is_missing() {
 
     [HOST]/shop/api
     missing     repository                      does not exist in the registry [HOST]
-                                                hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/api`; if it exists, check the region and the account
+                                                hint: create it by pushing with `--create-repository`, or with `consign repo create shop/api`; if it exists, check the region and the account
     good        tag 1                           is new, as the repository is
     good        ecr:BatchCheckLayerAvailability is allowed
     not checked ecr:InitiateLayerUpload         can't be known safely: on an absent repository, the call could create it

@@ -72,7 +72,7 @@ fn results_and_errors_stand_outside_of_sections() {
     section_end:[TIME]:consign_context|
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `shop/api` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/api`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create shop/api`; if it exists, check the region and the account
     ");
 }
 

@@ -102,7 +102,7 @@ fn what_is_not_there() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `shop/web` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/web`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create shop/web`; if it exists, check the region and the account
     ");
     t.file("full/of/things", "x");
     insta::assert_snapshot!(t.consign(["pull", "shop/api:1", "full"]).output(), @r"

@@ -441,7 +441,7 @@ fn what_may_not_be_read_is_left_out() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/ci
     error: the repository `shop/none` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/none`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create shop/none`; if it exists, check the region and the account
     ");
     insta::assert_snapshot!(run(&["repo", "show", "elsewhere"]), @r"
     exit: 3
@@ -462,7 +462,7 @@ fn deleting() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `shop/api` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/api`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create shop/api`; if it exists, check the region and the account
     ");
     t.consign(["repo", "create", "shop/api"]).succeeds();
     insta::assert_snapshot!(t.consign(["repo", "delete", "shop/api"]).output(), @r"
@@ -743,7 +743,7 @@ fn policies() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `shop/none` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/none`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create shop/none`; if it exists, check the region and the account
     ");
 }
 

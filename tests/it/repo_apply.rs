@@ -475,7 +475,7 @@ fn a_repository_that_disappears() {
     [HOST]/shop/api: ~ scanOnPush: false → true
     [HOST]/shop/api: + lifecycle: 1 rule
     error: the repository `shop/api` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/api`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create shop/api`; if it exists, check the region and the account
     ");
 }
 

@@ -592,7 +592,7 @@ fn what_is_not_there_and_where_nothing_is_scanned() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `shop/api` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/api`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create shop/api`; if it exists, check the region and the account
     ");
     s.push("shop/api:1");
     insta::assert_snapshot!(show("shop/api:2"), @r"

@@ -191,7 +191,7 @@ fn what_is_not_there() {
     ----- stderr -----
     authenticated with the OIDC token of GitHub Actions for the role arn:aws:iam::123456789012:role/consign
     error: the repository `shop/api` does not exist in the registry [HOST]
-    hint: create it by pushing with `--create-repository`, or with `aws ecr create-repository --repository-name shop/api`; if it exists, check the region and the account
+    hint: create it by pushing with `--create-repository`, or with `consign repo create shop/api`; if it exists, check the region and the account
     ");
     push(&t, "shop/api:1");
     insta::assert_snapshot!(t.consign(["tag", "shop/api:2", "prod"]).output(), @r"

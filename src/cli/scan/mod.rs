@@ -8,7 +8,7 @@ pub(super) use after_push::{AfterPush, ScanOptions};
 
 use super::Context;
 use super::args::{Aws, RegistryPlace};
-use super::control::{image, private};
+use super::control::{self, image, private};
 use super::error::Fail;
 use super::table::{Align, Table};
 use super::targets::manifest_id;
@@ -151,7 +151,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     let parsed = match text.parse::<u64>() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {
-            let parsed: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+            let parsed = control::duration(text).map_err(|_| wrong())?;
             Duration::try_from(parsed).map_err(|_| wrong())?
         }
     };
