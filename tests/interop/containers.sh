@@ -75,7 +75,7 @@ containers_podman_none() {
 
 containers_podman_file() {
   podman_ load --input "$WORK/containers.docker.tar"
-  podman_ images --format '{{.Repository}}:{{.Tag}}' | grep -q 'interop/busybox:file$'
+  podman_ images --format '{{.Repository}}:{{.Tag}}' | grep >/dev/null 'interop/busybox:file$'
   same "output" "$WHAT_IT_SAYS" "$(podman_run interop/busybox:file)"
   same "output from the layout" "$WHAT_IT_SAYS" "$(podman_run "oci:$WORK/containers.oci:file" | tail -n 1)"
   same "output from the layout as a tar" "$WHAT_IT_SAYS" \

@@ -81,7 +81,7 @@ distribution_read_back() {
   same "digest" "$(cat "$DISTRIBUTION/open.digest")" "$(jq -r '.manifests[0].digest' "$DISTRIBUTION/pulled/index.json")"
   "$CONSIGN" validate "$DISTRIBUTION/pulled"
   local blobs
-  blobs=$(layers "$DISTRIBUTION/pulled" | head -n 1)
+  blobs=$(layers "$DISTRIBUTION/pulled" | sed -n 1p)
   tar -xOf "$blobs" random | cmp - "$DISTRIBUTION/tree/random"
 }
 

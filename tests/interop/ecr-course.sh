@@ -166,7 +166,7 @@ password() {
 }
 
 describe() {
-  ecr describe-repositories | grep -q '"repositoryName": "myapp"'
+  ecr describe-repositories | grep >/dev/null '"repositoryName": "myapp"'
   same tags latest "$(ecr describe-images --repository-name myapp --query 'imageDetails[].imageTags[]' --output text)"
   same listed latest "$(ecr list-images --repository-name myapp --query 'imageIds[].imageTag' --output text)"
 }
@@ -175,7 +175,7 @@ delete_latest() {
   ecr batch-delete-image --repository-name myapp --image-ids imageTag=latest | tee "$WORK/deleted"
   grep -q '"imageTag": "latest"' "$WORK/deleted"
   same left 0 "$(ecr list-images --repository-name myapp --query 'length(imageIds)' --output text)"
-  ecr batch-delete-image --repository-name myapp --image-ids imageTag=latest | grep -q '"failureCode": "ImageNotFound"'
+  ecr batch-delete-image --repository-name myapp --image-ids imageTag=latest | grep >/dev/null '"failureCode": "ImageNotFound"'
 }
 
 twelve() {

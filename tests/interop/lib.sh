@@ -74,7 +74,7 @@ install_tools() {
     export DEBIAN_FRONTEND=noninteractive
     apt-get update &&
       apt-get install -y --no-install-recommends \
-        apache2-utils attr busybox-static ca-certificates docker-registry docker.io file isal jq libarchive-tools \
+        apache2-utils attr busybox-static ca-certificates curl docker-registry docker.io file git isal jq libarchive-tools \
         libcap2-bin pigz podman python3 python3-venv runc skopeo tar umoci zstd
   } >"$log" 2>&1; then
     tail -n 30 "$log" >&2

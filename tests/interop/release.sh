@@ -87,7 +87,7 @@ release_joined() {
 # libraries of this machine beside it.
 release_runs() {
   local libraries=() expected
-  if readelf --program-headers --wide "$CONSIGN" | grep -q INTERP; then
+  if readelf --program-headers --wide "$CONSIGN" | grep >/dev/null INTERP; then
     libraries=(--volume /usr/lib:/usr/lib:ro --volume /lib:/lib:ro --volume /lib64:/lib64:ro)
   fi
   release_podman pull --tls-verify=false --authfile "$WORK/auth.json" "$REGISTRY/interop/consign:1-amd64"

@@ -73,7 +73,7 @@ resume_second() {
   emulator_stop logged
   # What the emulator saw is the proof.
   jq -r .operation "$RESUME/log" | sort | uniq -c
-  if jq -r .operation "$RESUME/log" | grep -Eq 'InitiateLayerUpload|UploadLayerPart|CompleteLayerUpload|PutImage'; then
+  if jq -r .operation "$RESUME/log" | grep -E >/dev/null 'InitiateLayerUpload|UploadLayerPart|CompleteLayerUpload|PutImage'; then
     fail "something was sent"
   fi
 }

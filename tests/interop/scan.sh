@@ -94,7 +94,7 @@ scan_of_an_index() {
   against scans "$CONSIGN" scan show interop/index:1 --format json >"$SCAN/index.json"
   for digest in $(jq -r '.images[].digest' "$SCAN/index.json"); do
     same "status of $digest" COMPLETE "$(against scans aws ecr describe-image-scan-findings --output text --max-items 1 \
-      --repository-name interop/index --image-id "imageDigest=$digest" --query imageScanStatus.status | head -n 1)"
+      --repository-name interop/index --image-id "imageDigest=$digest" --query imageScanStatus.status | sed -n 1p)"
   done
   same "images" 2 "$(jq '.images | length' "$SCAN/index.json")"
 }
