@@ -161,7 +161,10 @@ impl Found {
         }
         if lines.is_empty() {
             lines.push(match effect.around {
-                Some(around) => format!("nothing would go: {} stay", human::count(around.images, "image")),
+                Some(around) => {
+                    let stay = if around.images == 1 { "stays" } else { "stay" };
+                    format!("nothing would go: {} {stay}", human::count(around.images, "image"))
+                }
                 None => "nothing would go".to_owned(),
             });
         }
