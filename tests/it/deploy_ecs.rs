@@ -510,6 +510,7 @@ fn wrong_input() {
     insta::assert_snapshot!(crate::support::redacted(&said, &t.path("")), @r"
     $ --task-definition absent.json
     error: reading a file: failed to open file `absent.json`: No such file or directory (os error 2)
+    hint: check the path: it is looked for from the working directory
 
     $ --task-definition comment.json
     error: `comment.json` is not JSON: line 2, column 3: key must be a string

@@ -761,7 +761,10 @@ fn bad_inputs() {
       |            ^
     hint: it needs at least one element
     "#);
-    insta::assert_snapshot!(refused(&["set", "shop/api", "--file", "nowhere.json"]), @"error: failed to open file `nowhere.json`: No such file or directory (os error 2)");
+    insta::assert_snapshot!(refused(&["set", "shop/api", "--file", "nowhere.json"]), @r"
+    error: failed to open file `nowhere.json`: No such file or directory (os error 2)
+    hint: check the path: it is looked for from the working directory, and `-` reads stdin
+    ");
     insta::assert_snapshot!(refused(&["check", "latin"]), @"error: `latin` is not UTF-8");
     insta::assert_snapshot!(refused(&["preview", "--images", "images.json", "--keep-last", "1"]), @r"
     error: images.json: this is not the answer of `aws ecr describe-images`: there is no list `imageDetails` with an `imageDigest` and an `imagePushedAt` for each image

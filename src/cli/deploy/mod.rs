@@ -115,7 +115,10 @@ fn in_file(place: &str, error: &dyn Failure) -> Fail {
 
 /// The text of a file.
 fn read(path: &Path) -> Result<String, Fail> {
-    let bytes = fs::read(path).map_err(|error| CliError::input(format!("reading a file: {error}")))?;
+    let bytes = fs::read(path).map_err(|error| {
+        CliError::input(format!("reading a file: {error}"))
+            .hinted("check the path: it is looked for from the working directory")
+    })?;
     utf8(bytes, &path.display().to_string())
 }
 

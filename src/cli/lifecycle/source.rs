@@ -46,7 +46,11 @@ pub(super) async fn read(path: &Path) -> Result<String, Fail> {
         } else {
             fs_err::read(&path)
         };
-        found.map_err(|error| CliError::input(error.to_string()).into())
+        found.map_err(|error| {
+            CliError::input(error.to_string())
+                .hinted("check the path: it is looked for from the working directory, and `-` reads stdin")
+                .into()
+        })
     });
     String::from_utf8(bytes.await?)
         .map_err(|_| CliError::input(format!("`{}` is not UTF-8", name.display())).into())
